@@ -1,0 +1,93 @@
+"""The command line: `openbook VERB`. Verbs are strings here and load when they are used.
+
+So `openbook --help` is instant, and `cluster` names the other packages without importing them. The
+border where our errors become messages and exit codes.
+"""
+
+import importlib
+import signal
+import sys
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from cluster.console import print_error
+from cluster.errors import OpenbookError
+
+# verb -> (module:object, one line of help); in the order of the pipeline
+VERBS: dict[str, tuple[str, str]] = {
+    "doctor": ("cluster.doctor_cli:doctor", "Check Ray, object store, Milvus and models."),
+    "config": ("cluster.config_cli:config", "Print the resolved settings and their sources."),
+    "ingest": ("data_prep.cli:ingest", "Documents -> a searchable corpus."),
+    "search": ("cluster.search_cli:search", "What the retriever returns, with scores."),
+    "corpus": ("data_prep.cli:corpus", "The documents and generations of a corpus."),
+    "synth": ("data_prep.cli:synth", "Questions + corpus -> RAFT and DSF training sets."),
+    "dataset": ("data_prep.cli:dataset", "Show or export a training set."),
+    "train": ("train.cli:train", "Training set -> a new adapter version, with Ray Train."),
+    "adapters": ("train.cli:adapters", "List, check, promote and roll back adapters."),
+    "serve": ("serve.cli:serve", "Serve retrieval and adapters behind an OpenAI-compatible API."),
+    "ask": ("serve.cli:ask", "A streamed, cited answer in the terminal."),
+    "compare": ("train.compare_cli:compare", "Base, RAG, DSF, DSF+RAG and RAFT side by side."),
+    "demo": ("cluster.demo.cli:demo", "All of the above on a shipped corpus, on a laptop."),
+}
+
+
+class LazyVerb(click.Command):
+    """A name and a line of help; becomes the real command when it is called."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        return load_verb(str(self.name)).make_context(info_name, args, parent, **extra)
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return LazyVerb(cmd_name, help=VERBS[cmd_name][1]) if cmd_name in VERBS else None
+
+
+def load_verb(name: str) -> Any:
+    """The click command behind a verb."""
+    module, _, attribute = VERBS[name][0].partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    if isinstance(found, typer.Typer):
+        group = typer.main.get_command(found)
+        group.name = name
+        return group
+    single = typer.Typer(add_completion=False)
+    single.command(name)(found)
+    return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    name="openbook",
+    cls=LazyGroup,
+    help="RAG, fine-tuning and RAFT on Ray: build, train, serve and measure an open-book model.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def openbook() -> None:
+    """RAG, fine-tuning and RAFT on Ray: build, train, serve and measure an open-book model."""
+
+
+def main() -> None:
+    """Entry point of the console script. SIGTERM unwinds like an exit, so what was started is stopped."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        app()
+    except OpenbookError as error:
+        print_error(type(error).__name__, str(error), "--json" in sys.argv)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(1)

@@ -1,0 +1,148 @@
+"""What a person sees: progress with rate and ETA, lines and tables; and the one JSON for scripts.
+
+With `--json` stdout carries only the result document; everything else goes to stderr.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from rich.console import Console as RichConsole
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+from rich.text import Text
+
+_PLAIN_EVERY_S = 10.0
+
+
+class Progress(Protocol):
+    """A running stage."""
+
+    def advance(self, amount: int = 1) -> None:
+        """Count `amount` more units as done."""
+
+    def note(self, text: str) -> None:
+        """Show a short remark beside the bar, such as the loss."""
+
+
+class Console:
+    """The terminal of one command."""
+
+    def __init__(self, json_output: bool = False, quiet: bool = False) -> None:
+        self.json_output = json_output
+        self._errors = RichConsole(stderr=True, quiet=quiet)
+        self._out = self._errors if json_output else RichConsole(quiet=quiet)
+
+    @contextmanager
+    def progress(self, label: str, total: int | None, unit: str) -> Iterator[Progress]:
+        """A bar on a terminal, else a line every ten seconds; always on stderr."""
+        if not self._errors.is_terminal:
+            plain = _PlainProgress(self._errors, label, total, unit)
+            yield plain
+            plain.end()
+            return
+        columns = (
+            SpinnerColumn(),
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            _Rate(unit),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+        )
+        with RichProgress(*columns, console=self._errors) as bars:
+            yield _BarProgress(bars, bars.add_task(label, total=total, note=""))
+
+    def line(self, text: str) -> None:
+        """One line for a person."""
+        self._out.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table for a person; columns after the first are right-aligned."""
+        table = Table(title=title, title_justify="left")
+        for position, column in enumerate(columns):
+            table.add_column(column, justify="right" if position else "left")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        self._out.print(table)
+
+    def result(self, value: Mapping[str, Any]) -> None:
+        """The result document, when `--json` was asked for."""
+        if self.json_output:
+            print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+
+
+class _BarProgress:
+    def __init__(self, bars: RichProgress, task: Any) -> None:
+        self._bars = bars
+        self._task = task
+
+    def advance(self, amount: int = 1) -> None:
+        self._bars.advance(self._task, amount)
+
+    def note(self, text: str) -> None:
+        self._bars.update(self._task, note=text)
+
+
+class _PlainProgress:
+    def __init__(self, console: RichConsole, label: str, total: int | None, unit: str) -> None:
+        self._console = console
+        self._label, self._total, self._unit = label, total, unit
+        self._done, self._note = 0, ""
+        self._start = self._shown = time.monotonic()
+
+    def advance(self, amount: int = 1) -> None:
+        self._done += amount
+        if time.monotonic() - self._shown >= _PLAIN_EVERY_S:
+            self._show()
+
+    def note(self, text: str) -> None:
+        self._note = text
+
+    def end(self) -> None:
+        """The last state, so that a log shows every stage."""
+        self._show()
+
+    def _show(self) -> None:
+        self._shown = time.monotonic()
+        took = self._shown - self._start
+        rate = self._done / took if took > 0 else 0.0
+        of = f"/{self._total}" if self._total is not None else ""
+        left = (self._total or 0) - self._done
+        eta = f", {left / rate:.0f} s left" if rate and left > 0 else ""
+        text = f"{self._label}: {self._done}{of} {self._unit}, {rate:.1f}/s{eta} {self._note}"
+        self._console.print(text.rstrip(), markup=False, highlight=False, soft_wrap=True)
+
+
+class _Rate(ProgressColumn):
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f} {self._unit}/s" if speed else f"- {self._unit}/s", style="cyan")
+
+
+def print_error(kind: str, message: str, json_output: bool) -> None:
+    """An error on stderr, and as a JSON document on stdout for scripts."""
+    RichConsole(stderr=True).print(
+        Text.assemble((f"{kind}: ", "bold red"), message), soft_wrap=True, highlight=False
+    )
+    if json_output:
+        print(json.dumps({"error": {"type": kind, "message": message}}, ensure_ascii=False))
+    sys.stdout.flush()

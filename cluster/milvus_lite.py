@@ -1,0 +1,147 @@
+"""The embedded vector store: a Milvus Lite server that Openbook starts, finds again and stops.
+
+`<home>/milvus/server.json` names the running server (pid, port). Every process that uses it holds a
+shared lock on `users.lock`; whoever is the last to leave stops the server. The kernel drops locks of
+killed processes, so a server orphaned by a crash is found, used and stopped by the next command.
+Always one worker thread: with more, Milvus Lite loses acknowledged rows when it is killed.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from cluster.errors import UnavailableError
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 20.0
+_POLL_S = 0.05
+
+
+class EmbeddedMilvus:
+    """Context manager; `uri` is the server's address while inside."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+        self._state = self._folder / "server.json"
+        self._users: IO[str] | None = None
+        self.uri = ""
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._starting():
+            self._users = open(self._folder / "users.lock", "a")  # held until exit
+            fcntl.flock(self._users, fcntl.LOCK_SH)
+            port = self._running() or self._start()
+        self.uri = f"http://127.0.0.1:{port}"
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._users is None:
+            return
+        with self._starting():
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._stop()
+            except BlockingIOError:
+                pass  # others still use the server; the last of them stops it
+            finally:
+                self._users.close()
+                self._users = None
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        """Starting and stopping are one at a time."""
+        with open(self._folder / "start.lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _running(self) -> int | None:
+        try:
+            state = json.loads(self._state.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        if _is_ours(state["pid"], self._folder) and _answers(state["port"]):
+            return int(state["port"])
+        return None
+
+    def _start(self) -> int:
+        self._stop()
+        port = _free_port()
+        log = self._folder / "server.log"
+        command = [sys.executable, "-m", "milvus_lite", "server"]
+        command += ["--data-dir", str(self._folder / "data"), "--host", "127.0.0.1"]
+        command += ["--port", str(port), "--max-workers", "1"]
+        with open(log, "ab") as output:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True,
+            )  # fmt: skip
+        self._state.write_text(json.dumps({"pid": process.pid, "port": port}))
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not _answers(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                self._stop()
+                raise UnavailableError(
+                    f"the embedded Milvus Lite server did not start on port {port}; see {log}"
+                )
+            time.sleep(_POLL_S)
+        return port
+
+    def _stop(self) -> None:
+        try:
+            pid = int(json.loads(self._state.read_text())["pid"])
+        except (FileNotFoundError, json.JSONDecodeError):
+            return
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        number = signal.SIGTERM
+        while _is_ours(pid, self._folder):
+            os.kill(pid, number)
+            time.sleep(_POLL_S)
+            if time.monotonic() > deadline:
+                number = signal.SIGKILL
+        _reap(pid)
+        self._state.unlink(missing_ok=True)
+
+
+def _is_ours(pid: int, folder: Path) -> bool:
+    """Whether `pid` is a live server over `folder`, not a later process with the same number."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return str(folder / "data") in command.split("\0")
+
+
+def _reap(pid: int) -> None:
+    """Collect the ended server if it is our child, so that no zombie stays."""
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        return
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,155 @@
+"""Records that cross a border: between stages, processes, or us and the disk.
+
+Frozen dataclasses with plain fields, so that they pickle, compare, and become JSON by `as_json`.
+No heavy imports. Offsets are code points; `end` is exclusive.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Role = Literal["oracle", "distractor"]
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+def as_json(record: Any) -> dict[str, Any]:
+    """A record as plain JSON types, in field order."""
+    return asdict(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One source file or corpus record after parsing.
+
+    `pages` holds (page number, start offset) in rising order, empty when the format has no pages.
+    """
+
+    doc_id: str
+    uri: str
+    title: str
+    text: str
+    content_hash: str
+    pages: tuple[tuple[int, int], ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A span of a document: `text == document.text[start:end]`."""
+
+    chunk_id: str
+    doc_id: str
+    uri: str
+    title: str
+    text: str
+    page: int | None
+    start: int
+    end: int
+    tokens: int
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that the retriever returned; `rank` counts from 1, a higher `score` is better."""
+
+    chunk: Chunk
+    score: float
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceQuote:
+    """A quote as a question file gives it: text that should occur in document `doc`."""
+
+    doc: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One line of a question file (`qa.jsonl`)."""
+
+    id: str
+    question: str
+    answer: str
+    oracle: tuple[str, ...]
+    quotes: tuple[SourceQuote, ...]
+    reasoning: str | None
+    split: Split
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextDocument:
+    """A numbered document of a RAFT example, in prompt order."""
+
+    chunk_id: str
+    doc_id: str
+    title: str
+    text: str
+    role: Role
+    score: float | None
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A verified span: `chunk.text[start:end]`."""
+
+    chunk_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class RaftExample:
+    """Question + oracle and distractor documents -> reasoned, quoting answer (RAFT §3).
+
+    `reasoning` is what the model should write before the answer, quotes already between
+    the markers of `cluster.prompts`. `plain_reasoning` is the part of it that needs no documents:
+    what a DSF example trains on.
+    """
+
+    id: str
+    question: str
+    documents: tuple[ContextDocument, ...]
+    oracle_present: bool
+    reasoning: str
+    plain_reasoning: str
+    answer: str
+    quotes: tuple[Quote, ...]
+    oracle: tuple[str, ...]
+    split: Split
+    seed: int
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterRef:
+    """Exactly which adapter: `str()` gives `name@version`."""
+
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterManifest:
+    """What an adapter version is and where it came from; written after its files."""
+
+    name: str
+    version: str
+    base_model: str
+    mode: str
+    method: str
+    rank: int
+    target_modules: tuple[str, ...]
+    prompt_hash: str
+    created: str
+    files: Mapping[str, str]
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)

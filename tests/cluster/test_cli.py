@@ -1,0 +1,58 @@
+"""The command line at its border: help is instant, errors become messages, codes and JSON."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster.cli import VERBS
+
+ROOT = Path(__file__).parents[2]
+
+
+def openbook(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cluster", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(home), "OPENBOOK_HOME": str(home)},
+        check=False,
+    )
+
+
+def test_help_lists_every_verb_without_loading_heavy_libraries(tmp_path: Path) -> None:
+    done = openbook("--help", home=tmp_path)
+    assert done.returncode == 0
+    assert all(verb in done.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_verb_has_help_and_json(verb: str, tmp_path: Path) -> None:
+    done = openbook(verb, "--help", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    if "Commands" not in done.stdout:
+        assert "--json" in done.stdout
+
+
+def test_unknown_corpus_is_one_line_and_exit_code_one(tmp_path: Path) -> None:
+    done = openbook("search", "hello", "--corpus", "nope", "--json", home=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert json.loads(done.stdout)["error"]["type"] == "NotFoundError"
+
+
+def test_wrong_usage_is_exit_code_two(tmp_path: Path) -> None:
+    assert openbook("search", home=tmp_path).returncode == 2
+    assert openbook("nonsense", home=tmp_path).returncode == 2
+    assert openbook("config", "--set", "no.such=1", home=tmp_path).returncode == 2
+
+
+def test_config_prints_every_setting_with_its_source(tmp_path: Path) -> None:
+    done = openbook("config", "--json", "--set", "train.epochs=9", home=tmp_path)
+    values = json.loads(done.stdout)
+    assert values["train.epochs"] == {"value": 9, "source": "flag"}
+    assert values["home"]["source"] == "environment"
+    assert values["train.seed"]["source"] == "default"

@@ -1,0 +1,76 @@
+"""Shared fixtures: real parts, started once, on loopback and in folders of their own."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.embedder import Embedder
+from cluster.milvus_lite import EmbeddedMilvus
+from cluster.models import base_model_path, embedder_path
+from cluster.objects import LocalStore
+from cluster.runtime import quiet_libraries, start_ray, stop_ray
+from cluster.settings import MilvusSettings, ModelSettings, RaySettings, Settings
+from cluster.vectors import VectorStore
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+# a user's own settings must not reach the tests
+for name in [name for name in os.environ if name.startswith("OPENBOOK_")]:
+    del os.environ[name]
+quiet_libraries()
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", ray=RaySettings(num_cpus=2))
+
+
+@pytest.fixture(scope="session")
+def base_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of the packaged base model; converted once and kept between runs with pytest's cache."""
+    cache = Path(__file__).parents[1] / ".pytest_cache" / "openbook"
+    return base_model_path(ModelSettings(), cache)
+
+
+@pytest.fixture(scope="session")
+def embedder() -> Embedder:
+    return Embedder(embedder_path(ModelSettings()))
+
+
+@pytest.fixture(scope="session")
+def milvus_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedMilvus(tmp_path_factory.mktemp("milvus")) as server:
+        yield server.uri
+
+
+@pytest.fixture
+def vectors(milvus_uri: str) -> Iterator[VectorStore]:
+    client = VectorStore(MilvusSettings(), milvus_uri)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """One private Ray with two CPUs for all tests that need it."""
+    start_ray(RaySettings(num_cpus=2))
+    yield
+    stop_ray()
+
+
+@pytest.fixture
+def dataset_folder(request: pytest.FixtureRequest) -> Path:
+    """Folder of a real set, named by an indirect parameter; skipped where the sets are absent."""
+    folder = DATA / request.param
+    if not folder.is_dir():
+        pytest.skip(f"real data set {request.param!r} is not beside the repository at {DATA}")
+    return folder
