@@ -70,8 +70,12 @@ class ChunkSettings(Section):
 
 
 class IngestSettings(Section):
-    """Ray Data: documents -> chunks -> vectors -> Milvus."""
+    """Ray Data: documents -> chunks -> vectors -> Milvus.
 
+    `stage_documents` are parsed and made durable together; a killed ingest loses at most that many.
+    """
+
+    stage_documents: int = Field(64, ge=1)
     batch_size: int = Field(256, ge=1)
     upsert_rows: int = Field(1000, ge=1)
     embed_actors: int = Field(1, ge=1)

@@ -1,0 +1,104 @@
+"""The stages of the demo: each is a command that a user could type, and one line about its result."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+NAME = "tamblen"
+FOLDER = Path(__file__).parent
+ARMS = "base,rag,dsf,dsf+rag,raft"
+QUESTION = "How many seconds must the pinhole be pressed to factory-reset a Canopy?"
+
+# small chunks and contexts: a 135M model on two cores reads and trains a few hundred tokens a second
+INGEST = ("--set", "chunk.tokens=96", "--set", "chunk.overlap=0")
+SYNTH = ("--distractors", "2")
+TRAIN = ("--set", "train.max_tokens=640")
+RETRIEVE = ("--set", "retrieval.top_k=3")
+
+Result = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`arguments` of the command line; `tell` turns its JSON result into a line."""
+
+    title: str
+    arguments: tuple[str, ...]
+    tell: Callable[[Result], str]
+
+
+def build_stages() -> list[Stage]:
+    """Everything that comes before serving, in order."""
+    return [
+        Stage(
+            "Ingest: documents -> chunks -> vectors -> Milvus",
+            ("ingest", str(FOLDER / "corpus"), "--corpus", NAME, *INGEST),
+            _tell_ingest,
+        ),
+        Stage(
+            "Synthesise: questions + retrieved distractors -> RAFT and DSF sets",
+            (
+                "synth", "--corpus", NAME, "--dataset", NAME,
+                "--qa", str(FOLDER / "qa.jsonl"), *SYNTH,
+            ),
+            _tell_synth,
+        ),
+        _train("DSF", "dsf", "questions and answers only", ("--epochs", "3")),
+        _train("RAFT", "raft", "open book, with distractors", ("--epochs", "2")),
+    ]  # fmt: skip
+
+
+def serve_arguments() -> tuple[str, ...]:
+    """The server, on any free port."""
+    return ("serve", "--corpus", NAME, "--port", "0", *RETRIEVE)
+
+
+def compare_stage(url: str) -> Stage:
+    """The five arms over HTTP."""
+    return Stage(
+        "Compare: five arms on the test questions, over HTTP",
+        ("compare", "--dataset", NAME, "--arms", ARMS, "--url", url),
+        _tell_compare,
+    )
+
+
+def ask_arguments(url: str) -> tuple[str, ...]:
+    """One question, answered live."""
+    return ("ask", QUESTION, "--model", f"{NAME}-raft", "--corpus", NAME, "--url", url)
+
+
+def _train(label: str, mode: str, about: str, options: tuple[str, ...]) -> Stage:
+    return Stage(
+        f"Train {label} ({about}) with Ray Train",
+        (
+            "train", "--dataset", NAME, "--adapter", f"{NAME}-{mode}",
+            "--mode", mode, *options, *TRAIN,
+        ),
+        _tell_train,
+    )  # fmt: skip
+
+
+def _tell_ingest(result: Result) -> str:
+    documents, chunks = result["documents"], result["chunks"]
+    counts = ", ".join(f"{documents[state]} {state}" for state in documents if documents[state])
+    return f"{counts} documents; {chunks['total']} chunks in generation {result['generation']}"
+
+
+def _tell_synth(result: Result) -> str:
+    counts = ", ".join(f"{number} {split}" for split, number in result["examples"].items())
+    fraction = result["oracle_fraction"]["measured"]
+    return f"{counts} examples; the oracle is present in {fraction:.0%} of the training contexts"
+
+
+def _tell_train(result: Result) -> str:
+    if result.get("unchanged"):
+        return f"unchanged: {result['adapter']}@{result['version']}"
+    return (
+        f"published {result['adapter']}@{result['version']}: loss {result['train_loss']:.2f} in training, "
+        f"{result['validation_loss']:.2f} in validation, {result['tokens_per_second']:.0f} tokens/s"
+    )
+
+
+def _tell_compare(result: Result) -> str:
+    return f"{result['verdict']}\nReport: {result['report']['html']}"
