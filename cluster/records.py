@@ -109,7 +109,8 @@ class RaftExample:
 
     `reasoning` is what the model should write before the answer, quotes already between
     the markers of `cluster.prompts`. `plain_reasoning` is the part of it that needs no documents:
-    what a DSF example trains on.
+    what a DSF example trains on. `oracle` names the documents (`doc_id`) that settle the answer,
+    in the prompt or not.
     """
 
     id: str

@@ -36,7 +36,7 @@ def load_settings(
     environ = os.environ if environ is None else environ
     path = file or Path(environ.get(f"{ENV_PREFIX}CONFIG", FILE_NAME))
     layers = [
-        (str(path), _flatten(_read_file(path, required=file is not None))),
+        (str(path), flatten(_read_file(path, required=file is not None))),
         ("environment", _from_environment(environ)),
         ("flag", {k: v for k, v in (flags or {}).items() if v is not None}),
     ]
@@ -95,11 +95,12 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested sections -> dotted keys, as flags and `load_settings` have them."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, dict) and value:
-            flat.update(_flatten(value, f"{prefix}{key}."))
+            flat.update(flatten(value, f"{prefix}{key}."))
         else:
             flat[f"{prefix}{key}"] = value
     return flat

@@ -73,12 +73,14 @@ class IngestSettings(Section):
     """Ray Data: documents -> chunks -> vectors -> Milvus.
 
     `stage_documents` are parsed and made durable together; a killed ingest loses at most that many.
+    `embed_gpus` is per embedding actor; without, the actors share the CPUs between them.
     """
 
     stage_documents: int = Field(64, ge=1)
-    batch_size: int = Field(256, ge=1)
+    batch_size: int = Field(128, ge=1)
     upsert_rows: int = Field(1000, ge=1)
     embed_actors: int = Field(1, ge=1)
+    embed_gpus: float = Field(0.0, ge=0)
     max_file_mib: int = Field(100, ge=1)
 
 
@@ -92,17 +94,28 @@ class RetrievalSettings(Section):
 
 
 class RaftSettings(Section):
-    """RAFT sets: `oracle_fraction` is P in the paper (§3); `distractors` documents beside the oracle."""
+    """RAFT sets: `oracle_fraction` is P in the paper (§3); `distractors` documents beside the oracle.
+
+    `candidates` is how many hits the retriever is asked for to choose distractors from; questions
+    travel to it in batches of `batch_size`.
+    """
 
     distractors: int = Field(3, ge=0, le=50)
+    candidates: int = Field(20, ge=1, le=1000)
+    batch_size: int = Field(32, ge=1)
     oracle_fraction: Fraction = 0.8
     seed: int = 0
 
 
 class TrainSettings(Section):
-    """Ray Train and LoRA. `batch_size` is the global batch in examples, whatever the number of workers."""
+    """Ray Train and LoRA. `batch_size` is the global batch in examples, whatever the number of workers.
+
+    Without `cpus_per_worker` a worker takes one CPU beside its GPU, else an equal part of all CPUs.
+    `validation_examples` bounds how many are looked at after an epoch.
+    """
 
     num_workers: int = Field(1, ge=1)
+    cpus_per_worker: int | None = Field(None, ge=1)
     use_gpu: bool = False
     epochs: int = Field(2, ge=1)
     batch_size: int = Field(8, ge=1)
@@ -118,6 +131,7 @@ class TrainSettings(Section):
     lora_targets: tuple[str, ...] = (
         "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
     )  # fmt: skip
+    validation_examples: int = Field(64, ge=0)
     checkpoint_steps: int = Field(20, ge=1)
     max_failures: int = Field(2, ge=0)
     seed: int = 0
@@ -138,22 +152,38 @@ class AutoscaleSettings(Section):
 
 
 class EngineSettings(Section):
-    """Generation. `max_batch` requests for the same adapter run together."""
+    """Generation. `max_batch` requests for the same adapter run together.
+
+    `max_new_tokens` and `temperature` are for requests that say nothing (0 is greedy: an answer that
+    cites should be repeatable). No `threads` means all CPUs that the process may use. A step or a
+    probe that takes longer than `probe_s` counts as a dead engine.
+    """
 
     kind: Literal["auto", "transformers"] = "auto"
     max_batch: int = Field(8, ge=1)
     context_tokens: int = Field(4096, ge=128)
     max_new_tokens: int = Field(128, ge=1)
     max_adapters: int = Field(8, ge=1)
+    temperature: float = Field(0.0, ge=0, le=2)
+    threads: int | None = Field(None, ge=1)
+    probe_s: float = Field(20.0, gt=0)
 
 
 class ServeSettings(Section):
-    """Ray Serve: gateway -> retriever -> generator."""
+    """Ray Serve: gateway -> retriever -> generator.
+
+    A request may take `request_timeout_s`, or less by its `x-request-timeout-seconds` header, and
+    retrieval `retrieval_timeout_s` of it. A silent stream gets a comment every `heartbeat_s`. Names
+    of adapters and corpora are looked up again after `registry_ttl_s`.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     corpus: str | None = None
     request_timeout_s: float = Field(120.0, gt=0)
+    retrieval_timeout_s: float = Field(10.0, gt=0)
+    heartbeat_s: float = Field(10.0, gt=0)
+    max_body_kib: int = Field(1024, ge=1)
     registry_ttl_s: float = Field(2.0, ge=0)
     require_retrieval: bool = False
     engine: EngineSettings = EngineSettings()
@@ -161,7 +191,9 @@ class ServeSettings(Section):
         max_replicas=4, target_ongoing_requests=32, max_ongoing_requests=64, max_queued_requests=128
     )
     retriever: AutoscaleSettings = AutoscaleSettings(max_replicas=4)
-    generator: AutoscaleSettings = AutoscaleSettings(max_replicas=2)
+    generator: AutoscaleSettings = AutoscaleSettings(
+        max_replicas=2, target_ongoing_requests=16, max_ongoing_requests=24
+    )
 
 
 class CompareSettings(Section):

@@ -7,7 +7,7 @@ reciprocal rank on the server; older servers search dense only. Raw BM25 scores 
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +34,7 @@ _PAYLOAD = ["doc_id", "uri", "title", "text", "page", "start", "end", "tokens", 
 _MAX_BYTES = {"chunk_id": 64, "doc_id": 1024, "uri": 4096, "title": 4096, "text": 65535}
 _NO_PAGE = -1
 _ID_PAGE = 8192
+_NOT_LOADED = ("released", "not loaded", "notload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,11 @@ class VectorStore:
     def count(self, collection: str) -> int:
         """Rows, counting every acknowledged write."""
         with self._explained():
-            found = self._client.query(
-                collection, filter="", output_fields=["count(*)"], consistency_level="Strong"
+            found = self._on_loaded(
+                collection,
+                lambda: self._client.query(
+                    collection, filter="", output_fields=["count(*)"], consistency_level="Strong"
+                ),
             )
         return int(found[0]["count(*)"])
 
@@ -104,11 +108,14 @@ class VectorStore:
         """The ids of all rows."""
         found: set[str] = set()
         with self._explained():
-            pages = self._client.query_iterator(
+            pages = self._on_loaded(
                 collection,
-                batch_size=_ID_PAGE,
-                output_fields=["chunk_id"],
-                consistency_level="Strong",
+                lambda: self._client.query_iterator(
+                    collection,
+                    batch_size=_ID_PAGE,
+                    output_fields=["chunk_id"],
+                    consistency_level="Strong",
+                ),
             )
             while page := pages.next():
                 found.update(row["chunk_id"] for row in page)
@@ -133,19 +140,20 @@ class VectorStore:
             "output_fields": [*_PAYLOAD, "dense"],
             "timeout": self._settings.timeout_s,
         }
-        with self._explained(collection):
+
+        def run() -> Any:
             if options.mode == "hybrid" and self.full_text:
                 legs = _legs(texts, vectors_QE, options)
                 ranker = RRFRanker(options.rrf_k)
-                found = self._client.hybrid_search(collection, legs, ranker, **common)
-            else:
-                found = self._client.search(
-                    collection,
-                    vectors_QE.tolist(),
-                    anns_field="dense",
-                    filter=options.filter or "",
-                    **common,
-                )
+                return self._client.hybrid_search(collection, legs, ranker, **common)
+            filter = options.filter or ""
+            queries = vectors_QE.tolist()
+            return self._client.search(
+                collection, queries, anns_field="dense", filter=filter, **common
+            )
+
+        with self._explained(collection):
+            found = self._on_loaded(collection, run)
         return [_hits(rows, query) for rows, query in zip(found, vectors_QE, strict=True)]
 
     def close(self) -> None:
@@ -153,6 +161,16 @@ class VectorStore:
         if "_client" in self.__dict__:
             self._client.close()
             del self.__dict__["_client"]
+
+    def _on_loaded(self, collection: str, run: Callable[[], Any]) -> Any:
+        """`run()`; if the server has the collection but not in memory (it was restarted), load it."""
+        try:
+            return run()
+        except MilvusException as error:
+            if not any(word in str(error.message).lower() for word in _NOT_LOADED):
+                raise
+        self._client.load_collection(collection)
+        return run()
 
     @cached_property
     def _client(self) -> MilvusClient:

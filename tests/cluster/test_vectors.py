@@ -145,3 +145,17 @@ def test_embedded_server_of_a_killed_process_is_found_with_its_rows(tmp_path: Pa
         store = VectorStore(MilvusSettings(), server.uri)
         assert store.count("kept") == 1
         store.close()
+
+
+def test_collection_is_searched_after_the_server_was_restarted(tmp_path: Path) -> None:
+    with EmbeddedMilvus(tmp_path) as server:
+        store = VectorStore(MilvusSettings(), server.uri)
+        store.ensure("kept", 3)
+        store.upsert("kept", [chunk(1, "text")], unit(1, 0, 0)[None])
+        store.close()
+    with EmbeddedMilvus(tmp_path) as server:
+        store = VectorStore(MilvusSettings(), server.uri)
+        hits = store.search("kept", ["text"], unit(1, 0, 0)[None], HYBRID)
+        assert [hit.chunk.chunk_id for hit in hits[0]] == ["c1"]
+        assert store.chunk_ids("kept") == {"c1"}
+        store.close()
