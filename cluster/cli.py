@@ -28,7 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("train.cli:train", "Training set -> a new adapter version, with Ray Train."),
     "adapters": ("train.cli:adapters", "List, check, promote and roll back adapters."),
     "serve": ("serve.cli:serve", "Serve retrieval and adapters behind an OpenAI-compatible API."),
-    "ask": ("serve.cli:ask", "A streamed, cited answer in the terminal."),
+    "ask": ("serve.ask_cli:ask", "A streamed, cited answer in the terminal."),
     "compare": ("train.compare_cli:compare", "Base, RAG, DSF, DSF+RAG and RAFT side by side."),
     "demo": ("cluster.demo.cli:demo", "All of the above on a shipped corpus, on a laptop."),
 }

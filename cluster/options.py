@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from cluster.console import Console
 from cluster.errors import SettingsError
-from cluster.resolve import load_settings
+from cluster.resolve import load_settings, parse_value
 from cluster.session import Session
 
 JsonFlag = Annotated[
@@ -33,11 +32,11 @@ def open_session(
 
 
 def parse_overrides(overrides: list[str] | None) -> dict[str, Any]:
-    """`["train.epochs=2"]` -> `{"train.epochs": 2}`; values are read as YAML scalars."""
+    """`["train.epochs=2"]` -> `{"train.epochs": 2}`, by the type of the setting."""
     values = {}
     for item in overrides or []:
         key, equals, value = item.partition("=")
         if not equals or not key:
             raise SettingsError(f"--set {item!r} is not of the form dotted.key=value")
-        values[key] = yaml.safe_load(value) if value else value
+        values[key] = parse_value(key, value)
     return values

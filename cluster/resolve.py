@@ -7,16 +7,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from cluster.errors import SettingsError
 from cluster.settings import Section, Settings
 
 ENV_PREFIX = "OPENBOOK_"
 FILE_NAME = "openbook.yaml"
+_SECRETS = {"secret_key", "token", "password"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,37 @@ def _read_file(path: Path, required: bool) -> dict[str, Any]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """OPENBOOK_A__B=v sets a.b; values are read as YAML scalars. OPENBOOK_CONFIG names the file."""
+    """OPENBOOK_A__B=v sets a.b. OPENBOOK_CONFIG names the file."""
     found = {}
     for name, value in environ.items():
         if name.startswith(ENV_PREFIX) and name != f"{ENV_PREFIX}CONFIG":
             dotted = name[len(ENV_PREFIX) :].lower().replace("__", ".")
-            found[dotted] = yaml.safe_load(value) if value.strip() else value
+            found[dotted] = parse_value(dotted, value)
     return found
+
+
+def parse_value(dotted: str, text: str) -> Any:
+    """The value that `text` means for a setting: as it stands for texts and secrets, else YAML."""
+    if _is_text(dotted) or not text.strip():
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text  # the type check that follows names the key and what is allowed
+
+
+def _is_text(dotted: str) -> bool:
+    kind: Any = Settings
+    for part in dotted.split("."):
+        fields = getattr(kind, "model_fields", {})
+        if part not in fields:
+            return False
+        kind = fields[part].annotation
+    return any(member in (str, SecretStr, Path) for member in (kind, *get_args(kind)))
+
+
+def _is_secret(dotted: str) -> bool:
+    return dotted.rpartition(".")[2] in _SECRETS
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -129,7 +154,6 @@ def _explain(error: ValidationError, sources: Mapping[str, str]) -> str:
         if problem["type"] == "extra_forbidden":
             lines.append(f"unknown setting {dotted!r} (from {source}); `openbook config` lists all")
         else:
-            lines.append(
-                f"setting {dotted!r} (from {source}): {problem['msg']}, got {problem['input']!r}"
-            )
+            got = "***" if _is_secret(dotted) else repr(problem["input"])
+            lines.append(f"setting {dotted!r} (from {source}): {problem['msg']}, got {got}")
     return "; ".join(lines)

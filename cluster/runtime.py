@@ -56,6 +56,5 @@ def quiet_libraries() -> None:
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "TRANSFORMERS_VERBOSITY": "error",
         "TOKENIZERS_PARALLELISM": "false",
-        "RAY_BACKEND_LOG_LEVEL": "fatal",  # Ray's C++ prints to our stderr; its log files keep all
     }.items():
         os.environ.setdefault(name, value)

@@ -71,3 +71,19 @@ def test_secret_is_shown_as_stars() -> None:
 def test_every_default_can_be_written_down_and_read_back() -> None:
     defaults = {key: default for key, default in fields_of().items() if default is not None}
     assert load_settings(defaults, None, {}).settings == load_settings(None, None, {}).settings
+
+
+@pytest.mark.parametrize("secret", ["12345", "yes", "0x1F", "#abc", "@foo", '"q', "a: b", "null"])
+def test_secret_from_the_environment_is_taken_as_it_stands(secret: str) -> None:
+    found = load_settings(None, None, {"OPENBOOK_STORE__SECRET_KEY": secret}).settings
+    assert found.store.secret_key is not None
+    assert found.store.secret_key.get_secret_value() == secret
+
+
+def test_bad_value_of_a_secret_is_never_printed(tmp_path: Path) -> None:
+    file = tmp_path / "openbook.yaml"
+    file.write_text("store: {secret_key: 987654}")
+    with pytest.raises(SettingsError) as caught:
+        load_settings(None, file, {})
+    assert "987654" not in str(caught.value)
+    assert "store.secret_key" in str(caught.value)
