@@ -1,0 +1,63 @@
+"""Second durable step of ingest: a generation in the object store, its chunks and its manifest.
+
+`corpora/{corpus}/generations/{generation}/chunks-*.parquet` hold every chunk of the generation,
+sorted, so the index can be rebuilt from them and the same documents give the same bytes.
+"""
+
+import tempfile
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from cluster.artifacts import publish, read_manifest
+from cluster.errors import NotFoundError
+from cluster.keys import generation_prefix
+from cluster.objects import ObjectStore
+from data_prep.tables import CHUNKS, ORDER, get_tables
+
+_ROWS_PER_FILE = 100_000
+_PACKAGES = ("ray", "semantic-text-splitter", "pypdf", "trafilatura", "sentence-transformers")
+
+
+def chunk_files(store: ObjectStore, corpus: str, generation: str) -> list[str]:
+    """Keys of the chunk files; NotFoundError when the generation is not complete."""
+    prefix = generation_prefix(corpus, generation)
+    manifest = read_manifest(store, prefix)
+    if manifest is None:
+        raise NotFoundError(f"corpus {corpus!r} has no generation {generation!r}")
+    return [f"{prefix}/{name}" for name in sorted(manifest["files"]) if name.startswith("chunks-")]
+
+
+def read_chunks(store: ObjectStore, corpus: str, generation: str) -> pa.Table:
+    """Every chunk of a generation."""
+    return get_tables(store, chunk_files(store, corpus, generation), CHUNKS)
+
+
+def of_documents(chunks: pa.Table, doc_ids: Collection[str]) -> pa.Table:
+    """The rows of some documents."""
+    wanted = pa.array(list(doc_ids), pa.string())
+    return chunks.filter(pc.is_in(chunks["doc_id"], value_set=wanted))
+
+
+def publish_generation(
+    store: ObjectStore, chunks: pa.Table, manifest: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write the chunk files, then the manifest; a known generation is left as it is."""
+    prefix = generation_prefix(manifest["corpus"], manifest["generation"])
+    complete = {
+        **manifest,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "packages": {name: version(name) for name in _PACKAGES},
+    }
+    ordered = chunks.sort_by(ORDER)
+    with tempfile.TemporaryDirectory() as work:
+        for number, start in enumerate(range(0, ordered.num_rows, _ROWS_PER_FILE)):
+            path = Path(work) / f"chunks-{number:05d}.parquet"
+            pq.write_table(ordered.slice(start, _ROWS_PER_FILE), path, compression="zstd")
+        return publish(store, prefix, Path(work), complete)

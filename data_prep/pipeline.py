@@ -1,0 +1,188 @@
+"""The Ray Data flows, and nothing else: what runs on workers is in plain classes elsewhere.
+
+sources ─▶ StageShards ─▶ staged chunks          parse and chunk, one shard a task
+staged chunks ─▶ EmbedChunks ─▶ MilvusSink       actor pool, then upsert
+questions ─▶ BuildExamples ─▶ examples           retrieve distractors, assemble
+"""
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import ray
+from ray import data as ray_data
+
+from cluster import errors
+from cluster.session import Session
+from data_prep.embed import EmbedChunks
+from data_prep.sink import MilvusSink
+from data_prep.staging import Shard, StageShards, StageTask
+
+_POLL_S = 0.5
+_OURS = re.compile(rf"^{errors.__name__}\.(\w+): (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedJob:
+    """Rows of `files` (object keys of chunk tables) to embed; `only` None means all of them."""
+
+    collection: str
+    files: tuple[str, ...]
+    only: frozenset[str] | None
+    rows: int
+
+
+def stage_documents(session: Session, task: StageTask, shards: Sequence[Shard]) -> None:
+    """Parse and chunk sources into staged shards."""
+    if not shards:
+        return
+    _start(session)
+    rows = [shard.as_row() for shard in shards]
+    staged = ray_data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+        StageShards,
+        batch_size=1,
+        batch_format="pyarrow",
+        fn_constructor_args=(task,),
+        compute=_pool(len(rows)),
+        num_cpus=1,
+    )
+    documents = sum(len(shard.sources) for shard in shards)
+    with (
+        _explained(),
+        session.console.progress("parse and chunk", documents, "documents") as progress,
+    ):
+        failed = 0
+        for batch in staged.iter_batches(batch_size=None, batch_format="pyarrow"):
+            failed += pc.sum(batch["failed"]).as_py()
+            progress.note(f"{failed} failed" if failed else "")
+            progress.advance(pc.sum(batch["documents"]).as_py())
+
+
+def embed_chunks(session: Session, job: EmbedJob) -> None:
+    """Embed the rows of a job and upsert them."""
+    if not job.rows:
+        return
+    _start(session)
+    settings = session.worker_settings()
+    filesystem, root = session.store.arrow()
+    rows = ray_data.read_parquet([f"{root}/{key}" for key in job.files], filesystem=filesystem)
+    if job.only is not None:
+        rows = rows.map_batches(_keep(job.only), batch_format="pyarrow")
+    ingest = settings.ingest
+    # small blocks, so that rows reach Milvus while others are still being embedded
+    vectors = rows.repartition(target_num_rows_per_block=ingest.batch_size).map_batches(
+        EmbedChunks,
+        batch_size=ingest.batch_size,
+        batch_format="pyarrow",
+        fn_constructor_args=(settings, _cpus() // ingest.embed_actors or 1),
+        compute=ray_data.ActorPoolStrategy(size=ingest.embed_actors),
+        num_cpus=1,
+        num_gpus=ingest.embed_gpus,
+    )
+    with (
+        _explained(),
+        session.console.progress("embed and index", job.rows, "chunks") as progress,
+        _tally(progress.advance) as report,
+    ):
+        vectors.write_datasink(MilvusSink(settings, job.collection, report))
+
+
+def map_groups(
+    session: Session, groups: Sequence[bytes], worker: Any, *args: Any
+) -> Iterator[pa.Table]:
+    """Pickled groups through a pool of `worker(*args)`, one at a time; results in any order.
+
+    What is computed together is decided by the caller and not by Ray's blocks, so results do not
+    depend on them: a model's float sums differ in the last digits with the batch around a text.
+    """
+    _start(session)
+    rows = [{"group": group} for group in groups]
+    results = ray_data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+        worker,
+        batch_size=1,
+        batch_format="pyarrow",
+        fn_constructor_args=args,
+        compute=_pool(len(rows)),
+        num_cpus=1,
+    )
+    with _explained():
+        yield from results.iter_batches(batch_size=None, batch_format="pyarrow")
+
+
+def _start(session: Session) -> None:
+    """Ray, without Ray Data's own bars and logs: progress is shown by our console."""
+    session.start_ray()
+    ray_data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """An error of ours on a worker as itself: Ray Data keeps only its text, inside a traceback."""
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        found = _OURS.findall(str(error))
+        if not found:
+            raise
+        kind, message = found[-1]
+        raise getattr(errors, kind)(message) from error
+
+
+def _pool(tasks: int) -> ray_data.ActorPoolStrategy:
+    return ray_data.ActorPoolStrategy(min_size=1, max_size=min(tasks, _cpus()))
+
+
+def _cpus() -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def _keep(ids: frozenset[str]) -> Callable[[pa.Table], pa.Table]:
+    wanted = pa.array(sorted(ids), pa.string())
+
+    def keep(batch: pa.Table) -> pa.Table:
+        return batch.filter(pc.is_in(batch["chunk_id"], value_set=wanted))
+
+    return keep
+
+
+class _Tally:
+    """An actor that counts rows, because a sink's result comes only at the end."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+
+    def add(self, rows: int) -> None:
+        self._rows += rows
+
+    def take(self) -> int:
+        """Rows since the last call."""
+        rows, self._rows = self._rows, 0
+        return rows
+
+
+@contextmanager
+def _tally(advance: Callable[[int], None]) -> Iterator[Callable[[int], Any]]:
+    """A function for workers to report rows with; `advance` hears of them on this side."""
+    actor = ray.remote(num_cpus=0)(_Tally).remote()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_POLL_S):
+            advance(ray.get(actor.take.remote()))
+
+    watcher = threading.Thread(target=watch, name="embed progress", daemon=True)
+    watcher.start()
+    try:
+        yield actor.add.remote
+    finally:
+        done.set()
+        watcher.join()
+        advance(ray.get(actor.take.remote()))
+        ray.kill(actor)

@@ -1,0 +1,170 @@
+"""First durable step of ingest: documents parsed and chunked, as parquet shards in the object store.
+
+`corpora/{corpus}/staging/{index}/{shard}.chunks.parquet` and, written after it, `.outcomes.parquet`.
+A shard's name follows from its sources, so a killed ingest finds its finished shards again and
+parses only the rest. Checkpoints by document would lose chunks of documents that were half written.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from cluster.errors import InputError
+from cluster.keys import content_id, corpus_prefix
+from cluster.objects import ObjectStore
+from cluster.records import Chunk
+from cluster.session import Session
+from cluster.settings import Settings
+from data_prep.chunk import Chunker
+from data_prep.parse import ParseError, parse
+from data_prep.plan import Outcome
+from data_prep.sources import Source, read_record
+from data_prep.tables import CHUNKS, chunk_table, get_tables, put_table
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+OUTCOMES = pa.schema([
+    ("doc_id", pa.string()), ("content_hash", pa.string()), ("chunks", pa.int64()),
+    ("reason", pa.string()),
+])  # fmt: skip
+_CHUNKS, _OUTCOMES = ".chunks.parquet", ".outcomes.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Sources that are staged together; `key` has no suffix."""
+
+    key: str
+    sources: tuple[Source, ...]
+
+    def as_row(self) -> dict[str, str]:
+        """For a trip through Ray Data."""
+        sources = [source.as_row() for source in self.sources]
+        return {"key": self.key, "sources": json.dumps(sources, ensure_ascii=False)}
+
+
+class Staging:
+    """The staged shards of one index of a corpus."""
+
+    def __init__(self, store: ObjectStore, corpus: str, index: str) -> None:
+        self._store = store
+        self._root = f"{corpus_prefix(corpus)}/staging"
+        self._prefix = f"{self._root}/{index}"
+
+    def shards(self, sources: Sequence[Source], size: int) -> list[Shard]:
+        """Shards of `size` sources in their order."""
+        groups = [tuple(sources[at : at + size]) for at in range(0, len(sources), size)]
+        return [Shard(f"{self._prefix}/{_name(group)}", group) for group in groups]
+
+    def put_tokenizer(self, tokenizer: "Tokenizer") -> str:
+        """Leave the tokenizer to the workers; returns its key."""
+        key = f"{self._prefix}/tokenizer.json"
+        self._store.put(key, tokenizer.to_str().encode())
+        return key
+
+    def missing(self, shards: Sequence[Shard]) -> list[Shard]:
+        """Shards that still have to be staged."""
+        done = set(self._store.list(self._prefix))
+        return [shard for shard in shards if shard.key + _OUTCOMES not in done]
+
+    def outcomes(self, shards: Sequence[Shard]) -> list[Outcome]:
+        """What became of every source of complete shards."""
+        keys = [shard.key + _OUTCOMES for shard in shards]
+        return [Outcome(**row) for row in get_tables(self._store, keys, OUTCOMES).to_pylist()]
+
+    def chunks(self, shards: Sequence[Shard]) -> pa.Table:
+        """The chunks of complete shards."""
+        return get_tables(self._store, chunk_keys(shards), CHUNKS)
+
+    def leftovers(self, shards: Sequence[Shard]) -> set[str]:
+        """Chunk ids that an interrupted ingest of *other* content staged, and so may have written."""
+        ours = set(chunk_keys(shards))
+        keys = [k for k in self._store.list(self._prefix) if k.endswith(_CHUNKS) and k not in ours]
+        return set(get_tables(self._store, keys, CHUNKS)["chunk_id"].to_pylist())
+
+    def clear(self) -> None:
+        """Forget everything staged for the corpus, of any index."""
+        for key in self._store.list(self._root):
+            self._store.delete(key)
+
+    def is_clear(self) -> bool:
+        """Whether no ingest was interrupted since the last complete one."""
+        return next(iter(self._store.list(self._root)), None) is None
+
+
+def chunk_keys(shards: Sequence[Shard]) -> list[str]:
+    """The objects that hold the chunks of complete shards."""
+    return [shard.key + _CHUNKS for shard in shards]
+
+
+@dataclass(frozen=True, slots=True)
+class StageTask:
+    """What a worker needs to stage. `tokenizer` is the key of a JSON object: workers load no model."""
+
+    settings: Settings
+    tokenizer: str
+    max_tokens: int
+    fingerprint: str
+
+
+class StageShards:
+    """Callable on batches of shard rows; writes each shard, returns `documents` and `failed`."""
+
+    def __init__(self, task: StageTask) -> None:
+        from tokenizers import Tokenizer
+
+        self._store = Session.for_worker(task.settings).store
+        tokenizer = Tokenizer.from_buffer(self._store.get(task.tokenizer))
+        settings = task.settings.chunk
+        self._chunker = Chunker(tokenizer, task.max_tokens, settings, task.fingerprint)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        counts = [self._stage(row["key"], json.loads(row["sources"])) for row in batch.to_pylist()]
+        return pa.Table.from_pylist(counts)
+
+    def _stage(self, key: str, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+        staged = [self._document(Source(**row)) for row in rows]
+        outcomes = [outcome for outcome, _ in staged]
+        chunks = (chunk for _, parts in staged for chunk in parts)
+        put_table(self._store, key + _CHUNKS, chunk_table(chunks))
+        table = pa.Table.from_pylist([asdict(outcome) for outcome in outcomes], schema=OUTCOMES)
+        put_table(self._store, key + _OUTCOMES, table)
+        return {"documents": len(rows), "failed": sum(bool(o.reason) for o in outcomes)}
+
+    def _document(self, source: Source) -> tuple[Outcome, list[Chunk]]:
+        try:
+            document = parse(source, read_unchanged(source))
+        except OSError as error:
+            return Outcome(source.doc_id, "", 0, f"cannot be read: {error}"), []
+        except ParseError as error:
+            return Outcome(source.doc_id, source.content_hash, 0, str(error)), []
+        chunks = self._chunker.split(document, markdown=source.format == "markdown")
+        return Outcome(source.doc_id, source.content_hash, len(chunks)), chunks
+
+
+def read_unchanged(source: Source) -> bytes:
+    """The bytes that were listed; OSError when the file is gone or holds something else by now."""
+    data = source.read()
+    if source.format == "record":
+        same = _record_hash(data) == source.content_hash
+    else:
+        same = hashlib.sha256(data).hexdigest() == source.content_hash
+    if not same:
+        raise OSError("it changed while it was ingested; ingest again")
+    return data
+
+
+def _record_hash(line: bytes) -> str:
+    try:
+        return content_id(read_record(line), length=64)
+    except InputError:
+        return ""
+
+
+def _name(sources: Sequence[Source]) -> str:
+    return content_id([(s.doc_id, s.uri, s.content_hash) for s in sources])

@@ -1,0 +1,52 @@
+"""Arrow tables of what ingest keeps in the object store: chunks, and the outcome of each document.
+
+Metadata is JSON text in its column, so that documents of any shape share one schema.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cluster.keys import canonical_json
+from cluster.objects import ObjectStore
+from cluster.records import Chunk, as_json
+
+CHUNKS = pa.schema([
+    ("chunk_id", pa.string()), ("doc_id", pa.string()), ("uri", pa.string()), ("title", pa.string()),
+    ("text", pa.string()), ("page", pa.int64()), ("start", pa.int64()), ("end", pa.int64()),
+    ("tokens", pa.int64()), ("metadata", pa.string()),
+])  # fmt: skip
+ORDER = [("doc_id", "ascending"), ("start", "ascending")]
+
+
+def chunk_table(chunks: Iterable[Chunk]) -> pa.Table:
+    """Chunks as rows, in the order given."""
+    rows = [as_json(chunk) for chunk in chunks]
+    for row in rows:
+        row["metadata"] = canonical_json(row["metadata"])
+    return pa.Table.from_pylist(rows, schema=CHUNKS)
+
+
+def chunks_of(table: pa.Table) -> list[Chunk]:
+    """The rows of a chunk table; columns beside a chunk's are ignored."""
+    rows = table.select(CHUNKS.names).to_pylist()
+    return [Chunk(**{**row, "metadata": json.loads(row["metadata"])}) for row in rows]
+
+
+def put_table(store: ObjectStore, key: str, table: pa.Table) -> None:
+    """Write one parquet object, atomically."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    store.put(key, sink.getvalue().to_pybytes())
+
+
+def get_table(store: ObjectStore, key: str) -> pa.Table:
+    """Read one parquet object; NotFoundError when it is not there."""
+    return pq.read_table(pa.BufferReader(store.get(key)))
+
+
+def get_tables(store: ObjectStore, keys: Sequence[str], schema: pa.Schema) -> pa.Table:
+    """Several parquet objects of one schema as one table; empty without keys."""
+    return pa.concat_tables([schema.empty_table(), *(get_table(store, key) for key in keys)])

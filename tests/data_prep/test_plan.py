@@ -1,0 +1,103 @@
+"""The ledger against the source: every document is parsed when it must be, and never otherwise."""
+
+from collections.abc import Mapping
+
+from data_prep.ledger import Entry
+from data_prep.plan import Outcome, Settled, make_plan, settle
+from data_prep.sources import Failure, Listing, Source
+
+INDEX = "0123456789ab"
+
+
+def source(doc_id: str, content: str) -> Source:
+    return Source(doc_id, f"file:///{doc_id}", content, "text", f"/{doc_id}", 0, 1)
+
+
+def listing(documents: Mapping[str, str], failures: Mapping[str, str] | None = None) -> Listing:
+    failed = (Failure(d, f"file:///{d}", reason) for d, reason in (failures or {}).items())
+    return Listing(tuple(source(d, content) for d, content in documents.items()), tuple(failed))
+
+
+def ingested(
+    before: Mapping[str, Entry], found: Listing, reasons: Mapping[str, str] | None = None
+) -> Settled:
+    """What a whole ingest would settle, when parsing fails for the documents in `reasons`."""
+    plan = make_plan(before, found)
+    bad = reasons or {}
+    outcomes = [
+        Outcome(s.doc_id, s.content_hash, 0 if s.doc_id in bad else 2, bad.get(s.doc_id, ""))
+        for s in plan.parse
+    ]
+    return settle(plan, outcomes, INDEX)
+
+
+def counts(settled: Settled) -> tuple[int, ...]:
+    order = ("added", "changed", "unchanged", "deleted", "failed")
+    return tuple(settled.counts[name] for name in order)
+
+
+def test_first_ingest_adds_everything() -> None:
+    settled = ingested({}, listing({"a": "1", "b": "1"}, {"c.png": "unsupported"}))
+    assert counts(settled) == (2, 0, 0, 0, 1)
+    assert settled.generation.startswith(f"{INDEX}-")
+    assert settled.entries["a"].generation == settled.generation
+
+
+def test_second_ingest_of_the_same_is_a_noop() -> None:
+    found = listing({"a": "1", "b": "1"}, {"c.png": "unsupported"})
+    first = ingested({}, found, {"b": "damaged"})
+    plan = make_plan(first.entries, found)
+    assert plan.is_noop
+    again = settle(plan, [], INDEX)
+    assert (again.generation, again.entries) == (first.generation, first.entries)
+    assert counts(again) == (0, 0, 1, 0, 2)
+
+
+def test_only_changed_and_new_documents_are_parsed() -> None:
+    first = ingested({}, listing({"a": "1", "b": "1", "c": "1"}))
+    found = listing({"a": "1", "b": "2", "d": "1"})
+    assert [s.doc_id for s in make_plan(first.entries, found).parse] == ["b", "d"]
+    settled = ingested(first.entries, found)
+    assert counts(settled) == (1, 1, 1, 1, 0)
+    assert settled.carried == {"a"}
+    assert settled.entries["c"].state == "deleted"
+
+
+def test_generation_follows_from_the_documents_and_not_from_history() -> None:
+    first = ingested({}, listing({"a": "1", "b": "1"}))
+    more = ingested(first.entries, listing({"a": "1", "b": "1", "c": "1"}, {"x.png": "no"}))
+    back = ingested(more.entries, listing({"b": "1", "a": "1"}))
+    assert more.generation != first.generation == back.generation
+
+
+def test_document_that_broke_keeps_its_last_good_version() -> None:
+    first = ingested({}, listing({"a": "good", "b": "1"}))
+    broken = ingested(first.entries, listing({"a": "bad", "b": "1"}), {"a": "damaged"})
+    entry = broken.entries["a"]
+    assert (entry.state, entry.indexed_hash, entry.content_hash) == ("failed", "good", "bad")
+    assert "still searched" in entry.reason
+    assert broken.generation == first.generation
+    assert "a" in broken.carried
+    healed = make_plan(broken.entries, listing({"a": "good", "b": "1"}))
+    assert not healed.parse
+    assert healed.settled["a"].state == "indexed"
+
+
+def test_failed_document_is_tried_again_only_when_it_changed_or_was_unreadable() -> None:
+    found = listing({"a": "1", "b": "1", "c": "1"})
+    plan = make_plan({}, found)
+    outcomes = [Outcome("a", "1", 2), Outcome("b", "1", 0, "damaged"), Outcome("c", "", 0, "gone")]
+    before = settle(plan, outcomes, INDEX).entries
+    assert [s.doc_id for s in make_plan(before, found).parse] == ["c"]
+    changed = listing({"a": "1", "b": "2", "c": "1"})
+    assert [s.doc_id for s in make_plan(before, changed).parse] == ["b", "c"]
+
+
+def test_deleted_document_that_comes_back_is_added() -> None:
+    first = ingested({}, listing({"a": "1", "b": "1"}))
+    gone = ingested(first.entries, listing({"b": "1"}))
+    still_gone = ingested(gone.entries, listing({"b": "1"}))
+    assert counts(still_gone) == (0, 0, 1, 0, 0)
+    back = ingested(still_gone.entries, listing({"a": "1", "b": "1"}))
+    assert counts(back) == (1, 0, 1, 0, 0)
+    assert back.generation == first.generation
