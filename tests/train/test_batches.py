@@ -1,0 +1,53 @@
+"""Every example once per epoch, the same global batch for any number of workers, little padding."""
+
+import pytest
+import torch
+
+from tests.training_sets import examples
+from train.batches import Schedule, micro_batches, pad, share
+from train.examples import IGNORE, Encoded
+
+
+@pytest.mark.parametrize("count", [1, 4, 7, 9])
+def test_schedule_shows_every_example_once_per_epoch(count: int) -> None:
+    schedule = Schedule(examples(count), batch_size=4, epochs=3, seed=1)
+    seen: dict[int, list[str]] = {}
+    for step in range(schedule.steps):
+        epoch, batch = schedule.batch(step)
+        seen.setdefault(epoch, []).extend(item.id for item in batch)
+    assert set(seen) == {0, 1, 2}
+    for ids in seen.values():
+        assert sorted(ids) == sorted(item.id for item in examples(count))
+
+
+def test_schedule_order_depends_on_epoch_and_seed() -> None:
+    def first(seed: int, epoch: int) -> list[str]:
+        schedule = Schedule(examples(8), batch_size=8, epochs=2, seed=seed)
+        return [item.id for item in schedule.batch(epoch)[1]]
+
+    assert first(1, 0) == first(1, 0)
+    assert len({tuple(first(1, 0)), tuple(first(1, 1)), tuple(first(2, 0))}) == 3
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 16])
+def test_shares_of_all_workers_are_the_global_batch(world: int) -> None:
+    batch = examples(8)
+    parts = [share(batch, rank, world) for rank in range(world)]
+    assert sorted(item.id for part in parts for item in part) == sorted(item.id for item in batch)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_micro_batches_stay_within_the_budget_unless_a_text_is_longer() -> None:
+    texts = [Encoded([1] * n, [IGNORE] * n) for n in (5, 50, 7, 30, 6, 200, 31)]
+    groups = micro_batches(texts, max_tokens=100)
+    assert sorted(len(t.ids) for group in groups for t in group) == [5, 6, 7, 30, 31, 50, 200]
+    for group in groups:
+        padded = len(group) * max(len(t.ids) for t in group)
+        assert padded <= 100 or len(group) == 1
+
+
+def test_padding_carries_no_label() -> None:
+    ids_BT, labels_BT = pad([Encoded([1, 2, 3], [IGNORE, 2, 3]), Encoded([4], [4])])
+    assert ids_BT.tolist() == [[1, 2, 3], [4, 0, 0]]
+    assert labels_BT.tolist() == [[IGNORE, 2, 3], [4, IGNORE, IGNORE]]
+    assert ids_BT.dtype == torch.int64

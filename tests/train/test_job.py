@@ -1,0 +1,69 @@
+"""A run's name holds all that decides its weights; requests that cannot work are refused early."""
+
+from pathlib import Path
+
+import pytest
+
+from cluster.console import Console
+from cluster.errors import ConflictError, NotFoundError, UsageError
+from cluster.session import Session
+from cluster.settings import ModelSettings, Settings
+from tests.training_sets import publish_set
+from train.job import make_job
+
+
+def open_session(home: Path, **train: object) -> Session:
+    settings = Settings(home=home, models=ModelSettings(dtype="float32"))
+    changed = settings.train.model_copy(update=train)
+    return Session(settings.model_copy(update={"train": changed}), Console(quiet=True))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    publish_set(open_session(tmp_path).store, 2)
+    return tmp_path
+
+
+def run_of(home: Path, mode: str = "raft", **train: object) -> str:
+    return make_job(open_session(home, **train), "lamps", mode, "lora").run
+
+
+def test_run_is_the_same_wherever_and_however_fast_it_computes(home: Path) -> None:
+    assert run_of(home) == run_of(home, num_workers=4, checkpoint_steps=3, micro_batch_tokens=99)
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"epochs": 9}, {"lora_rank": 2}, {"mode": "dsf"}])
+def test_run_is_another_when_its_weights_would_be(home: Path, change: dict[str, object]) -> None:
+    assert run_of(home) != run_of(home, **change)  # type: ignore[arg-type]
+
+
+def test_run_is_another_for_other_examples(home: Path) -> None:
+    before = run_of(home)
+    publish_set(open_session(home).store, 3)
+    assert run_of(home) != before
+
+
+def test_dataset_of_other_prompts_is_refused(home: Path) -> None:
+    publish_set(open_session(home).store, 5, prompt_hash="0123")
+    with pytest.raises(ConflictError, match=r"lamps@v5.*0123.*openbook synth"):
+        run_of(home)
+
+
+def test_unknown_dataset_is_refused_with_the_known_ones(home: Path) -> None:
+    with pytest.raises(NotFoundError, match="lamps"):
+        make_job(open_session(home), "bulbs", "raft", "lora")
+
+
+@pytest.mark.parametrize(
+    ("mode", "method", "says"),
+    [
+        ("cpt", "lora", "--mode 'cpt' comes later.*raft or dsf"),
+        ("raft", "qlora", "--method 'qlora' comes later.*use lora"),
+        ("rag", "lora", "--mode 'rag' is not supported"),
+    ],
+)
+def test_unsupported_training_says_what_is_supported(
+    home: Path, mode: str, method: str, says: str
+) -> None:
+    with pytest.raises(UsageError, match=says):
+        make_job(open_session(home), "lamps", mode, method)

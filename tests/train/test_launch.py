@@ -1,0 +1,129 @@
+"""Ray Train end to end: several workers, killed drivers and finished runs end in the same adapter."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from peft import PeftModel
+
+from cluster.console import Console
+from cluster.resolve import load_settings
+from cluster.session import Session
+from cluster.settings import TrainSettings
+from tests.training_sets import TRAIN, publish_set
+from train.adapters_cli import check_adapter
+from train.cli import train_adapter
+from train.export import adapter_version, export
+from train.fit import Fit
+from train.job import make_job
+from train.launch import adapter_prefix
+from train.loop import material
+from train.model import AnswerLoss, adapter_weights, attach_adapter, load_base
+from train.optimiser import Alone
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]
+STEPS_PER_EPOCH = 3
+
+
+def open_session(home: Path, model: str, train: TrainSettings) -> Session:
+    """A session of its own home, from a settings file that a command can read too."""
+    home.mkdir(exist_ok=True)
+    values = {
+        "home": str(home),
+        "models": {"base": model, "dtype": "float32"},
+        "ray": {"num_cpus": 2},
+        "train": train.model_dump(mode="json"),
+    }
+    (home / "openbook.yaml").write_text(yaml.safe_dump(values))
+    settings = load_settings(file=home / "openbook.yaml", environ={}).settings
+    session = Session(settings, Console(quiet=True))
+    publish_set(session.store, 9)
+    return session
+
+
+def train_without_ray(session: Session, tokenizer: Any, folder: Path) -> tuple[Fit, str]:
+    """The same run in this process: its fit and the version of its adapter."""
+    job = make_job(session, "lamps", "raft", "lora")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    model = attach_adapter(load_base(session.settings.models.base, "float32"), job.settings.train)
+    found = material(job, session, tokenizer)
+    fit = Fit(model, AnswerLoss(model, "float32"), found, job.settings.train, Alone())
+    while not fit.done:
+        fit.step()
+    torch.set_num_threads(threads)
+    export(model, tokenizer, job.base, folder)
+    return fit, adapter_version(folder)
+
+
+def test_two_workers_reach_the_adapter_of_one(
+    ray_cluster: None, tmp_path: Path, tiny_model: str, tokenizer: Any
+) -> None:
+    session = open_session(
+        tmp_path / "home", tiny_model, TRAIN.model_copy(update={"num_workers": 2})
+    )
+    report = train_adapter(session, "lamps", "lamp", "raft", "lora")
+    fit, _ = train_without_ray(session, tokenizer, tmp_path / "alone")
+    assert report["steps"] == fit.progress.step == TRAIN.epochs * STEPS_PER_EPOCH
+    for name in ("train_loss", "validation_loss"):
+        assert report[name] == pytest.approx(fit.progress.metrics()[name], rel=1e-4)
+    ref = session.adapters.resolve("lamp")
+    trained = load_base(tiny_model, "float32")
+    folder = session.adapters.fetch(ref, tmp_path / "cache")
+    loaded = PeftModel.from_pretrained(trained, str(folder), is_trainable=True)
+    expected = fit.optimiser.weights
+    for name, weight in adapter_weights(loaded).items():
+        assert torch.allclose(weight, expected[name], atol=1e-5), name
+    assert check_adapter(session, str(ref)) > 0
+    again = train_adapter(session, "lamps", "lamp", "raft", "lora")
+    assert again["unchanged"]
+    assert again["version"] == report["version"]
+
+
+def test_driver_killed_mid_run_and_run_again_ends_in_the_same_version(
+    ray_cluster: None, tmp_path: Path, tiny_model: str, tokenizer: Any
+) -> None:
+    train = TRAIN.model_copy(update={"epochs": 8, "checkpoint_steps": 2, "lora_dropout": 0.1})
+    session = open_session(tmp_path / "home", tiny_model, train)
+    _, version = train_without_ray(session, tokenizer, tmp_path / "whole")
+    run = tmp_path / "home" / "store" / "runs" / make_job(session, "lamps", "raft", "lora").run
+    kill_after_checkpoint(run, tmp_path / "home" / "openbook.yaml")
+    assert session.adapters.names() == []
+    report = train_adapter(session, "lamps", "lamp", "raft", "lora")
+    assert 0 < report["resumed_step"] < report["steps"] == 8 * STEPS_PER_EPOCH
+    assert report["version"] == version
+    job = make_job(session, "lamps", "raft", "lora")
+    assert {key.split("/")[2] for key in session.store.list(f"runs/{job.run}")} == {"adapter"}
+    assert session.store.exists(f"{adapter_prefix(job)}/manifest.json")
+
+
+def kill_after_checkpoint(run: Path, config: Path) -> None:
+    """`openbook train` in a process of its own, killed as soon as its run has a checkpoint."""
+    options = ["--dataset", "lamps", "--adapter", "lamp", "--config", str(config)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cluster", "train", *options],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    waiting = threading.Event()
+    ledger = run / "checkpoint_manager_snapshot.json"
+    while not (ledger.is_file() and "checkpoint_" in ledger.read_text()):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < deadline, "no checkpoint within two minutes"
+        waiting.wait(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stderr:
+        process.stderr.close()

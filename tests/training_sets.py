@@ -1,0 +1,91 @@
+"""Small training sets and a tiny model for tests: real shapes and a real tokenizer, random weights."""
+
+from pathlib import Path
+
+import torch
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+from cluster.datasets import Datasets
+from cluster.objects import ObjectStore
+from cluster.prompts import PROMPT_HASH, render_quote
+from cluster.records import ContextDocument, Quote, RaftExample, Split
+from cluster.settings import TrainSettings
+
+TRAIN = TrainSettings(
+    epochs=2,
+    batch_size=4,
+    max_tokens=512,
+    micro_batch_tokens=700,
+    learning_rate=5e-3,
+    lora_rank=4,
+    lora_alpha=8,
+)
+
+
+def example(
+    name: str, documents: int = 4, oracle_at: int = 1, split: Split = "train"
+) -> RaftExample:
+    """An example whose oracle is document `oracle_at` (from 0), quoted by its reasoning."""
+    fact = f"The {name} needs {len(name)} bolts of size {oracle_at}."
+    shown = tuple(
+        ContextDocument(
+            chunk_id=f"{name}-{place}",
+            doc_id=f"{name}-{place}.md",
+            title=f"Part {place}",
+            text=fact if place == oracle_at else f"Part {place} is kept dry. " * (3 + place),
+            role="oracle" if place == oracle_at else "distractor",
+            score=0.5,
+            rank=place + 1,
+        )
+        for place in range(documents)
+    )
+    return RaftExample(
+        id=name,
+        question=f"How many bolts does the {name} need?",
+        documents=shown,
+        oracle_present=True,
+        reasoning=f"{render_quote(oracle_at + 1, fact)} So the number is known.",
+        plain_reasoning="So the number is known.",
+        answer=f"{len(name)} bolts",
+        quotes=(Quote(f"{name}-{oracle_at}", 0, len(fact)),),
+        oracle=(f"{name}-{oracle_at}",),
+        split=split,
+        seed=0,
+    )
+
+
+def examples(count: int, split: Split = "train") -> list[RaftExample]:
+    """Distinct examples with 2 to 5 documents."""
+    return [
+        example(f"{split} lamp {n:02d}", documents=2 + n % 4, oracle_at=n % 2, split=split)
+        for n in range(count)
+    ]
+
+
+def publish_set(store: ObjectStore, count: int, prompt_hash: str = PROMPT_HASH) -> str:
+    """A published set `lamps` with `count` training and 2 validation examples; returns its name."""
+    manifest = {"prompt_hash": prompt_hash, "corpus": "parts", "generation": "g1"}
+    splits: dict[Split, list[RaftExample]] = {
+        "train": examples(count),
+        "validation": examples(2, "validation"),
+    }
+    Datasets(store).publish("lamps", f"v{count}", splits, manifest, "# lamps")
+    return "lamps"
+
+
+def save_tiny_model(folder: Path, tokenizer_of: str) -> str:
+    """A Llama with 2 layers, width 32 and random weights, with the tokenizer of another model."""
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_of)
+    torch.manual_seed(7)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.2,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)

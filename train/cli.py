@@ -1,0 +1,74 @@
+"""`openbook train`: a training set becomes an adapter version."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from cluster.keys import safe_name
+from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
+from cluster.session import Session
+from train.adapters_cli import adapters
+from train.job import make_job
+from train.launch import adapter_prefix, finished_run, run
+from train.publish import publish_run
+
+__all__ = ["adapters", "train"]
+
+
+def train(
+    dataset: Annotated[str, typer.Option(help="Training set: name, or name@version.")],
+    adapter: Annotated[str, typer.Option(help="Name under which the result is registered.")],
+    mode: Annotated[str, typer.Option(help="raft: with documents; dsf: question alone.")] = "raft",
+    method: Annotated[str, typer.Option(help="lora.")] = "lora",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the set.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Ray Train workers.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples per step, all workers.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of order, start and dropout.")] = None,
+    gpu: Annotated[bool | None, typer.Option("--gpu/--cpu", help="One GPU per worker.")] = None,
+    json_output: JsonFlag = False,
+    config: ConfigFlag = None,
+    overrides: SetFlag = None,
+) -> None:
+    """Train an adapter with Ray Train and register it; goes on where an earlier attempt stopped."""
+    flags = {
+        "train__epochs": epochs,
+        "train__num_workers": workers,
+        "train__learning_rate": learning_rate,
+        "train__batch_size": batch_size,
+        "train__seed": seed,
+        "train__use_gpu": gpu,
+    }
+    with open_session(json_output, config, overrides, **flags) as session:
+        report = train_adapter(session, dataset, adapter, mode, method)
+        session.console.result(report)
+        loss = report["validation_loss"] or report["train_loss"]
+        session.console.line(
+            f"{report['adapter']}@{report['version']} {'unchanged' if report['unchanged'] else 'trained'}"
+            f": {report['steps']} steps, loss {loss:.3f}, {report['tokens_per_second']:.0f} tokens/s"
+        )
+
+
+def train_adapter(
+    session: Session, dataset: str, adapter: str, mode: str, method: str
+) -> dict[str, object]:
+    """Dataset -> registered adapter version; the report has the shape of `openbook train --json`."""
+    started = time.monotonic()
+    safe_name("adapter", adapter)
+    job = make_job(session, dataset, mode, method)
+    was_finished = finished_run(session, job) is not None
+    if not was_finished:
+        run(session, job)
+    published = publish_run(session, job, adapter, adapter_prefix(job))
+    return {
+        "adapter": adapter,
+        "version": published.ref.version,
+        **published.metrics,
+        "seconds": round(time.monotonic() - started, 3),
+        "dataset": job.dataset,
+        "mode": job.mode,
+        "dtype": job.dtype,
+        "run": job.run,
+        "unchanged": was_finished and published.known,
+    }

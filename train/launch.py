@@ -1,0 +1,174 @@
+"""A job -> a finished adapter folder, through Ray Train; the only file with trainer settings.
+
+The run's name makes Ray Train go on by itself where an earlier attempt stopped, after a killed
+worker (within the run) as after a killed driver (the same command again). When a run is finished
+its adapter is published under `runs/{run}/adapter`, manifest last: from then on Ray is not needed.
+"""
+
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import ray
+from ray.train import CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+from ray.train.v2.api.exceptions import TrainingFailedError
+
+from cluster import artifacts
+from cluster.errors import GateError, InputError, OpenbookError
+from cluster.leases import Lease
+from cluster.models import base_model_path
+from cluster.session import Session
+from train.job import Job
+from train.loop import ADAPTER, Board, material, train_worker
+from train.preflight import check_files
+
+RUNS = "runs"
+_KEPT_CHECKPOINTS = 2
+_REFRESH_S = 0.5
+# Ray Train looks at its workers, and takes a report, at this pace; its own default of 2 s makes
+# short runs wait for it
+_POLL_S = 0.5
+
+
+def finished_run(session: Session, job: Job) -> dict[str, Any] | None:
+    """Metrics of a run that is finished; None when it is not."""
+    return artifacts.read_manifest(session.store, adapter_prefix(job))
+
+
+def adapter_prefix(job: Job) -> str:
+    """Where a finished run keeps its adapter."""
+    return f"{RUNS}/{job.run}/{ADAPTER}"
+
+
+def _lock(job: Job) -> str:
+    return f"{RUNS}/{job.run}/lock"
+
+
+def run(session: Session, job: Job) -> dict[str, Any]:
+    """Train until the run is finished; returns its metrics. One process at a time per run."""
+    purpose = f"training run {job.run}"
+    with Lease(session.store, _lock(job), purpose):
+        found = finished_run(session, job)
+        return found if found is not None else _train(session, job)
+
+
+def _train(session: Session, job: Job) -> dict[str, Any]:
+    steps = _trainable_steps(session, job)
+    session.start_ray()
+    board = ray.remote(num_cpus=0)(Board).remote()
+    trainer = _trainer(session, job, board)
+    result = _watched(session, trainer.fit, board, steps)
+    metrics = dict(result.metrics or {})
+    if problem := metrics.pop("problem", None):
+        raise GateError(f"training run {job.run}: {problem}")
+    with tempfile.TemporaryDirectory() as folder:
+        adapter = _download(result, Path(folder))
+        check_files(adapter, job.base, base_model_path(job.settings.models, job.settings.home))
+        finished = artifacts.publish(session.store, adapter_prefix(job), adapter, metrics)
+    _clear(session, job)
+    return finished
+
+
+def _clear(session: Session, job: Job) -> None:
+    """Delete what a finished run no longer needs: Ray Train's checkpoints, three adapters' size each."""
+    kept = (f"{adapter_prefix(job)}/", _lock(job))
+    for key in list(session.store.list(f"{RUNS}/{job.run}")):
+        if not key.startswith(kept):
+            session.store.delete(key)
+
+
+def _trainable_steps(session: Session, job: Job) -> int:
+    """Steps of the run; InputError when there is nothing to train on."""
+    from transformers import AutoTokenizer
+
+    path = base_model_path(job.settings.models, job.settings.home)
+    found = material(job, session, AutoTokenizer.from_pretrained(path))
+    examples = found.schedule.examples
+    if not examples:
+        raise InputError(f"dataset {job.dataset!r} has no examples in its train split")
+    if all(found.encoder.encode(example, 0) is None for example in examples):
+        raise InputError(
+            f"none of the {len(examples)} examples of {job.dataset!r} fits into train.max_tokens="
+            f"{job.settings.train.max_tokens}; raise it"
+        )
+    return found.schedule.steps
+
+
+def _trainer(session: Session, job: Job, board: Any) -> TorchTrainer:
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_POLL_S))
+    settings = job.settings.train
+    filesystem, root = session.store.arrow()
+    cpus = _cpus_per_worker(job)
+    resources = {"CPU": cpus, **({"GPU": 1} if settings.use_gpu else {})}
+    return TorchTrainer(
+        train_worker,
+        train_loop_config={"job": job, "threads": cpus, "board": board},
+        scaling_config=ScalingConfig(
+            num_workers=settings.num_workers,
+            use_gpu=settings.use_gpu,
+            resources_per_worker=resources,
+        ),
+        run_config=RunConfig(
+            name=job.run,
+            storage_path=f"{root}/{RUNS}",
+            storage_filesystem=filesystem,
+            failure_config=FailureConfig(max_failures=settings.max_failures),
+            checkpoint_config=CheckpointConfig(num_to_keep=_KEPT_CHECKPOINTS),
+        ),
+    )
+
+
+def _cpus_per_worker(job: Job) -> int:
+    """CPUs that a worker reserves and computes with."""
+    settings = job.settings.train
+    if settings.cpus_per_worker is not None:
+        return settings.cpus_per_worker
+    if settings.use_gpu:
+        return 1
+    nodes = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
+    return max(1, int(min(sum(nodes) // settings.num_workers, max(nodes, default=1.0))))
+
+
+def _watched(session: Session, fit: Callable[[], Result], board: Any, steps: int) -> Result:
+    """`fit()` in a thread, its progress on the console; an interrupt reaches the main thread."""
+    outcome: list[Result | TrainingFailedError] = []
+    thread = threading.Thread(target=lambda: outcome.append(_caught(fit)), daemon=True)
+    with session.console.progress("train", steps, "steps") as bar:
+        thread.start()
+        shown = 0
+        while thread.is_alive():
+            thread.join(_REFRESH_S)
+            latest = cast(dict[str, float], ray.get(board.read.remote()))
+            if "loss" in latest:
+                speed = latest["tokens_per_second"]
+                bar.note(f"loss {latest['loss']:.3f}, {speed:.0f} tokens/s")
+            bar.advance(int(latest["step"]) - shown)
+            shown = int(latest["step"])
+    return _result(outcome)
+
+
+def _caught(fit: Callable[[], Result]) -> Result | TrainingFailedError:
+    try:
+        return fit()
+    except TrainingFailedError as error:
+        return error
+
+
+def _result(outcome: list[Result | TrainingFailedError]) -> Result:
+    if not outcome:
+        raise OpenbookError("Ray Train stopped without a result; its log says why")
+    if isinstance(outcome[0], TrainingFailedError):
+        raise OpenbookError(
+            f"training failed: {outcome[0]}; the same command goes on from the last checkpoint"
+        ) from outcome[0]
+    return outcome[0]
+
+
+def _download(result: Result, folder: Path) -> Path:
+    if result.checkpoint is None:
+        raise OpenbookError("Ray Train ended without a checkpoint; run the same command again")
+    return Path(result.checkpoint.to_directory(str(folder))) / ADAPTER

@@ -1,0 +1,159 @@
+"""What every worker of a run executes: build, restore, step, report, and export at the end.
+
+Ray only for rank, device, checkpoints in and out, and the live progress; the training is `fit`.
+`ray_train.report` is a barrier that every worker must call equally often, and Ray takes reports at
+its own pace, so it is called only with a checkpoint; each step goes to the `board` instead, an
+actor that answers nobody.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import train as ray_train
+from ray.train import Checkpoint
+from ray.train.torch import get_device
+
+from cluster.errors import GateError
+from cluster.models import base_model_path
+from cluster.session import Session
+from train import checkpoint
+from train.batches import Schedule
+from train.examples import Encoder
+from train.export import export
+from train.fit import Fit, Material
+from train.job import Job
+from train.model import AnswerLoss, attach_adapter, load_base
+from train.optimiser import Alone, Peers
+from train.preflight import check_effect
+
+ADAPTER = "adapter"
+"""Folder of the finished adapter in the last checkpoint of a run."""
+
+
+class Board:
+    """The latest state of a run, posted by worker 0 and read by whoever shows it."""
+
+    def __init__(self) -> None:
+        self._latest: dict[str, float] = {"step": 0}
+
+    def post(self, latest: dict[str, float]) -> None:
+        """Replace the state."""
+        self._latest = latest
+
+    def read(self) -> dict[str, float]:
+        """`step`, and once there is one `loss` and `tokens_per_second`."""
+        return self._latest
+
+
+class Group:
+    """The workers of a run, joined by torch.distributed (gloo or NCCL)."""
+
+    def __init__(self, rank: int, world: int) -> None:
+        self.rank = rank
+        self.world = world
+
+    def add(self, values: torch.Tensor) -> None:
+        """Sum over the workers, in place."""
+        torch.distributed.all_reduce(values)
+
+
+def train_worker(config: dict[str, Any]) -> None:
+    """Entry point of a worker. `config`: `job`, `threads` for the CPU, `board` (actor handle)."""
+    job: Job = config["job"]
+    torch.set_num_threads(config["threads"])
+    with Session.for_worker(job.settings) as session:
+        worker = Worker(job, session)
+        worker.restore()
+        while not worker.fit.done:
+            loss = worker.fit.step()
+            if worker.first:
+                config["board"].post.remote(worker.state(loss))
+            if worker.due:
+                worker.report()
+        worker.finish()
+
+
+class Worker:
+    """One worker: the parts of its fit and where its results go."""
+
+    def __init__(self, job: Job, session: Session) -> None:
+        from transformers import AutoTokenizer
+
+        context = ray_train.get_context()
+        world = context.get_world_size()
+        path = base_model_path(job.settings.models, job.settings.home)
+        self.first = context.get_world_rank() == 0
+        self._job = job
+        self._resumed_step: int | None = None
+        self._tokenizer = AutoTokenizer.from_pretrained(path)
+        base = load_base(path, job.dtype)
+        self._model = attach_adapter(base, job.settings.train).to(get_device())
+        peers: Peers = Alone() if world == 1 else Group(context.get_world_rank(), world)
+        self.fit = Fit(
+            self._model,
+            AnswerLoss(self._model, job.dtype),
+            material(job, session, self._tokenizer),
+            job.settings.train,
+            peers,
+        )
+
+    @property
+    def due(self) -> bool:
+        """Whether this step ends in a checkpoint; the last one does anyway."""
+        every = self._job.settings.train.checkpoint_steps
+        return self.fit.progress.step % every == 0 and not self.fit.done
+
+    def restore(self) -> None:
+        """Go on from the run's last checkpoint, if it has one."""
+        last = ray_train.get_checkpoint()
+        if last is not None:
+            with last.as_directory() as folder:
+                checkpoint.restore(self.fit, Path(folder))
+            self._resumed_step = self.fit.progress.step
+
+    def state(self, loss: float) -> dict[str, float]:
+        """What the board shows."""
+        progress = self.fit.progress
+        speed = progress.tokens / progress.seconds
+        return {"step": progress.step, "loss": loss, "tokens_per_second": speed}
+
+    def report(self) -> None:
+        """A checkpoint to the object store; returns when it is there."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._report(Path(folder), {})
+
+    def finish(self) -> None:
+        """The last checkpoint, with the finished adapter and whether it changes the output."""
+        with tempfile.TemporaryDirectory() as name:
+            folder, problem = Path(name), None
+            if self.first:
+                export(self._model, self._tokenizer, self._job.base, folder / ADAPTER)
+                try:
+                    check_effect(self._model.unload(), self._tokenizer, folder / ADAPTER)
+                except GateError as error:  # no reason to retry the run: the driver decides
+                    problem = str(error)
+            self._report(folder, {"problem": problem})
+
+    def _report(self, folder: Path, extra: dict[str, Any]) -> None:
+        resumed = {"resumed_step": self._resumed_step}
+        metrics = {**self.fit.progress.metrics(), **resumed, **extra}
+        if self.first:
+            checkpoint.save(self.fit, folder)
+            ray_train.report(metrics, checkpoint=Checkpoint.from_directory(folder))
+        else:
+            ray_train.report(metrics)
+
+
+def material(job: Job, session: Session, tokenizer: Any) -> Material:
+    """The examples of a run and how they are encoded."""
+    settings = job.settings.train
+    examples = session.datasets.read(job.dataset, "train")
+    validation = session.datasets.read(job.dataset, "validation")[: settings.validation_examples]
+    return Material(
+        Schedule(examples, settings.batch_size, settings.epochs, settings.seed),
+        validation,
+        Encoder(tokenizer, job.mode, settings.max_tokens, settings.seed),
+        job.seed,
+    )

@@ -1,0 +1,89 @@
+"""Gradients of all workers -> one update of the adapter.
+
+All gradients are views of one flat float32 buffer whose tail counts losses and tokens: summing it
+over the workers is one collective, and dividing by the tokens of the *global* batch makes the
+update the same however the batch was shared out (a mean of means would not be).
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from cluster.settings import TrainSettings
+
+COUNTS = ("loss", "supervised", "tokens", "skipped")
+"""What a step counts beside its gradients, summed over the workers."""
+
+
+class Peers(Protocol):
+    """The workers of a run."""
+
+    rank: int
+    world: int
+
+    def add(self, values: Tensor) -> None:
+        """Sum `values` over the workers, in place; every worker must call it."""
+
+
+class Alone:
+    """A run with one worker."""
+
+    rank = 0
+    world = 1
+
+    def add(self, values: Tensor) -> None:
+        """One worker's sum is its own."""
+
+
+class Optimiser:
+    """AdamW over the adapter, with linear warm-up, cosine decay and clipping."""
+
+    def __init__(self, weights: Mapping[str, Tensor], settings: TrainSettings, steps: int) -> None:
+        self.weights = weights
+        self._settings = settings
+        self._steps = steps
+        self.adamw = torch.optim.AdamW(
+            weights.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self._size = sum(weight.numel() for weight in weights.values())
+        device = next(iter(weights.values())).device
+        self._flat = torch.zeros(self._size + len(COUNTS), device=device)
+        self._place_gradients()
+
+    def count(self, **amounts: float | Tensor) -> None:
+        """Add to the counts of this step."""
+        for name, amount in amounts.items():
+            self._flat[self._size + COUNTS.index(name)] += amount
+
+    def update(self, step: int, peers: Peers) -> dict[str, float]:
+        """Apply the summed gradients of step `step` (from 0) and clear them; returns the counts."""
+        peers.add(self._flat)
+        counts = dict(zip(COUNTS, self._flat[self._size :].tolist(), strict=True))
+        gradient = self._flat[: self._size]
+        if counts["supervised"]:
+            gradient /= counts["supervised"]
+            gradient *= (self._settings.clip_norm / (gradient.norm() + 1e-6)).clamp(max=1.0)
+            for group in self.adamw.param_groups:
+                group["lr"] = learning_rate(step, self._steps, self._settings)
+            self.adamw.step()
+        self._flat.zero_()
+        return counts
+
+    def _place_gradients(self) -> None:
+        start = 0
+        for weight in self.weights.values():
+            end = start + weight.numel()
+            weight.grad = self._flat[start:end].view_as(weight)
+            start = end
+
+
+def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
+    """Linear warm-up over `warmup_fraction` of the steps, then a cosine to a tenth of the peak."""
+    warmup = math.ceil(steps * settings.warmup_fraction)
+    if step < warmup:
+        return settings.learning_rate * (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    return settings.learning_rate * (0.55 + 0.45 * math.cos(math.pi * done))
