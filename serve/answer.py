@@ -1,0 +1,218 @@
+"""A question -> retrieved evidence -> prompt -> generated, cited answer.
+
+`begin` does everything that can fail before a byte is sent: it resolves the model, retrieves, drops
+documents that do not fit (the worst first, never cut in the middle), and waits until the generator
+has admitted the request. What it returns is then streamed or collected.
+"""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cluster.errors import UnavailableError, UsageError
+from cluster.keys import seed_of
+from cluster.prompts import Message, render
+from cluster.records import Hit
+from cluster.settings import ServeSettings
+from serve.adapters import BASE
+from serve.citations import Citation, annotate, cite
+from serve.engine.protocol import (
+    FinishReason,
+    GenerationChunk,
+    GenerationRequest,
+    SamplingParams,
+)
+from serve.ports import Generating, Naming, Query, Retrieving
+from serve.rendering import AnswerStream
+from serve.schema import ChatRequest, RagOptions
+
+RagStatus = Literal["used", "empty", "skipped", "degraded"]
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What retrieval gave, and what became of it; `seconds` is what it took."""
+
+    status: RagStatus
+    reason: str | None = None
+    corpus: str | None = None
+    generation: str | None = None
+    hits: tuple[Hit, ...] = ()
+    dropped: int = 0
+    seconds: float = 0.0
+
+    @property
+    def used(self) -> tuple[Hit, ...]:
+        """The hits that are in the prompt, in its order."""
+        return self.hits[: len(self.hits) - self.dropped]
+
+
+@dataclass(slots=True)
+class Answering:
+    """One answer on its way: iterate `deltas` to its end, then read the rest."""
+
+    model: str
+    evidence: Evidence
+    stream: AsyncGenerator[GenerationChunk, None]
+    finish_reason: FinishReason = "stop"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    text: AnswerStream = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.text = AnswerStream([hit.chunk.text for hit in self.evidence.used])
+
+    async def deltas(self) -> AsyncGenerator[str, None]:
+        """Presentable text as it comes; closing it cancels the generation."""
+        started = time.monotonic()
+        async with aclosing(self.stream) as stream:
+            async for chunk in stream:
+                self.prompt_tokens = chunk.prompt_tokens
+                self.completion_tokens = chunk.completion_tokens
+                self.finish_reason = chunk.finish_reason or self.finish_reason
+                if shown := self.text.feed(chunk.text):
+                    yield shown
+        self.seconds = time.monotonic() - started
+        if rest := self.text.finish():
+            yield rest
+
+    async def close(self) -> None:
+        """Cancel the generation; nothing happens when it is done."""
+        await self.stream.aclose()
+
+    @property
+    def citations(self) -> list[Citation]:
+        """Verified citations."""
+        return cite(self.text.quotes, self.evidence.used)
+
+    @property
+    def annotations(self) -> list[dict[str, Any]]:
+        """The same as OpenAI annotations."""
+        return annotate(self.text.quotes, self.evidence.used)
+
+
+class Answerer:
+    """Answers chat requests with the parts that it is given."""
+
+    def __init__(
+        self,
+        names: Naming,
+        retriever: Retrieving,
+        generator: Generating,
+        settings: ServeSettings,
+    ) -> None:
+        self._names = names
+        self._retriever = retriever
+        self._generator = generator
+        self._settings = settings
+
+    async def begin(self, request: ChatRequest, request_id: str) -> Answering:
+        """Raises what a client should see as an error; afterwards only the stream can fail."""
+        adapter = await self._names.resolve(request.model)
+        question = request.messages[-1].text
+        evidence = await self._evidence(question, request.rag)
+        sampling = self._sampling(request, request_id)
+        messages = await self._prompt(request, evidence, sampling.max_tokens)
+        if evidence.status == "empty" and self._settings.require_retrieval:
+            return Answering(adapter or BASE, evidence, _refusal(evidence))
+        stream = self._generator.generate(
+            GenerationRequest(request_id, tuple(messages), adapter, sampling)
+        )
+        answering = Answering(adapter or BASE, evidence, stream)
+        answering.prompt_tokens = (await anext(stream)).prompt_tokens
+        return answering
+
+    async def _evidence(self, question: str, rag: RagOptions) -> Evidence:
+        corpus = rag.corpus or self._settings.corpus
+        if rag.mode == "off":
+            return Evidence("skipped", "rag.mode is off")
+        if corpus is None:
+            if rag.mode == "on":
+                raise UsageError("rag.mode is on, but neither rag.corpus nor serve.corpus is set")
+            return Evidence("skipped", "no corpus: neither rag.corpus nor serve.corpus is set")
+        started = time.monotonic()
+        evidence = await self._retrieve(question, corpus, rag)
+        evidence.seconds = time.monotonic() - started
+        return evidence
+
+    async def _retrieve(self, question: str, corpus: str, rag: RagOptions) -> Evidence:
+        try:
+            found = await self._retriever.retrieve(
+                Query(corpus, (question,), rag.top_k, rag.filter)
+            )
+        except UnavailableError as error:
+            if rag.mode == "on" or self._settings.require_retrieval:
+                raise
+            return Evidence("degraded", str(error), corpus)
+        hits = found.hits[0]
+        kept = tuple(hit for hit in hits if rag.min_score is None or hit.score >= rag.min_score)
+        if kept:
+            return Evidence("used", None, corpus, found.generation, kept)
+        reason = f"all {len(hits)} hits are below rag.min_score" if hits else "nothing was found"
+        return Evidence("empty", reason, corpus, found.generation)
+
+    async def _prompt(
+        self, request: ChatRequest, evidence: Evidence, max_tokens: int
+    ) -> list[Message]:
+        history = [{"role": m.role, "content": m.text} for m in request.messages[:-1]]
+        chunks = [hit.chunk for hit in evidence.hits]
+        prompts = [
+            render(request.messages[-1].text, chunks[: len(chunks) - dropped], history)
+            for dropped in range(len(chunks) + 1)
+        ]
+        evidence.dropped = await self._generator.fit(prompts, max_tokens)
+        if evidence.hits and not evidence.used:
+            evidence.status, evidence.reason = "empty", "no document fits the context"
+        return prompts[evidence.dropped]
+
+    def _sampling(self, request: ChatRequest, request_id: str) -> SamplingParams:
+        engine = self._settings.engine
+        temperature = request.temperature
+        return SamplingParams(
+            max_tokens=request.limit or engine.max_new_tokens,
+            temperature=engine.temperature if temperature is None else temperature,
+            top_p=1.0 if request.top_p is None else request.top_p,
+            stop=request.stops,
+            seed=seed_of(request_id) if request.seed is None else request.seed,
+        )
+
+
+async def _refusal(evidence: Evidence) -> AsyncGenerator[GenerationChunk, None]:
+    text = (
+        f"I found nothing in corpus {evidence.corpus!r} that answers this question, "
+        "so I do not answer it."
+    )
+    yield GenerationChunk(text, (), "stop", 0, 0)
+
+
+def rag_json(answering: Answering) -> dict[str, Any]:
+    """The `rag` object of an answer."""
+    evidence = answering.evidence
+    return {
+        "status": evidence.status,
+        "reason": evidence.reason,
+        "corpus": evidence.corpus,
+        "generation": evidence.generation,
+        "hits": [hit_json(hit) for hit in evidence.hits],
+        "documents_dropped": evidence.dropped,
+        "unverified_quotes": answering.text.unverified,
+        "timings_ms": {
+            "retrieval": round(evidence.seconds * 1000, 1),
+            "generation": round(answering.seconds * 1000, 1),
+        },
+    }
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """A hit without its text."""
+    chunk = hit.chunk
+    return {
+        "chunk_id": chunk.chunk_id,
+        "doc_id": chunk.doc_id,
+        "title": chunk.title,
+        "score": hit.score,
+        "rank": hit.rank,
+    }

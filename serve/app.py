@@ -1,0 +1,228 @@
+"""The Ray Serve application: gateway -> retriever, generator. The only place that composes them.
+
+Each replica opens its own session from settings and wraps a plain class. Calls between replicas go
+through `RemoteRetriever` and `RemoteGenerator`, which turn Ray's errors into ours.
+"""
+
+import logging
+import sys
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from ray import serve as ray_serve
+from ray.exceptions import RayActorError, RayTaskError
+from ray.serve.exceptions import (
+    BackPressureError,
+    DeploymentUnavailableError,
+    ReplicaUnavailableError,
+)
+
+from cluster.errors import OpenbookError, OverloadedError, SettingsError, UnavailableError
+from cluster.models import base_model_path, model_id, torch_dtype
+from cluster.prompts import PROMPT_HASH, Message
+from cluster.resolve import flatten, load_settings
+from cluster.session import Session
+from cluster.settings import Settings
+from serve.adapters import AdapterCache, AdapterNames, CacheLimits, Fit
+from serve.answer import Answerer
+from serve.border import access_log
+from serve.catalog import Catalog
+from serve.engine.adapted_model import ModelConfig
+from serve.engine.protocol import EngineStats, GenerationChunk, GenerationRequest
+from serve.engine.transformers_engine import TransformersConfig, TransformersEngine
+from serve.gateway import Parts, build_gateway
+from serve.generator import Generator
+from serve.ports import Embedded, Query, Retrieved
+from serve.retriever import LiveRetriever
+from serve.scaling import GATEWAY, GENERATOR, RETRIEVER, deployment_options, engine_threads
+
+
+def build(args: Mapping[str, Any]) -> ray_serve.Application:
+    """For `import_path: serve.app:build`: environment and file, above them `args` (nested settings)."""
+    settings = load_settings(flatten(args)).settings
+    if not settings.milvus.uri:
+        raise SettingsError(
+            "milvus.uri is not set: replicas of a deployed application cannot start a Milvus of their "
+            "own; name a server (OPENBOOK_MILVUS__URI), or use `openbook serve` on one machine"
+        )
+    return build_app(Session.for_worker(settings).worker_settings())
+
+
+def build_app(settings: Settings) -> ray_serve.Application:
+    """The application; `settings` must hold for other processes (`Session.worker_settings`)."""
+    options = deployment_options(settings.serve)
+    logs = {"enable_access_log": False}  # the gateway writes its own, with more in it
+
+    def deploy(replica: type, name: str, *parts: Any) -> ray_serve.Application:
+        deployment = ray_serve.deployment(
+            replica, name=name, logging_config=logs, max_constructor_retry_count=3, **options[name]
+        )
+        return deployment.bind(settings, *parts)
+
+    retriever = deploy(RetrieverReplica, RETRIEVER)
+    generator = deploy(GeneratorReplica, GENERATOR)
+    return deploy(ray_serve.ingress()(GatewayReplica), GATEWAY, retriever, generator)
+
+
+class GatewayReplica:
+    """The HTTP API; `ray_serve.ingress` asks it for its ASGI app once it is made."""
+
+    def __init__(self, settings: Settings, retriever: Any, generator: Any) -> None:
+        self._session = Session.for_worker(settings)
+        self._retriever = RemoteRetriever(retriever)
+        self._generator = RemoteGenerator(generator)
+        access_log.addHandler(logging.StreamHandler(sys.stdout))
+        access_log.setLevel(logging.INFO)
+        access_log.propagate = False
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        """Called by Ray Serve after the constructor."""
+        settings = self._session.settings
+        serve, base_model = settings.serve, model_id(settings.models.base)
+        registry = self._session.adapters
+        names = AdapterNames(registry, base_model, serve.registry_ttl_s)
+        parts = Parts(
+            answerer=Answerer(names, self._retriever, self._generator, serve),
+            catalog=Catalog(registry, base_model, serve.registry_ttl_s),
+            retriever=self._retriever,
+            generator=self._generator,
+            embedder=model_id(settings.models.embedder),
+            settings=serve,
+        )
+        return build_gateway(parts, echo_request_id=False)  # Serve's proxy does
+
+
+class RetrieverReplica:
+    """One embedder and one connection to Milvus."""
+
+    async def __init__(self, settings: Settings) -> None:  # type: ignore[misc]  # Serve awaits it
+        session = Session.for_worker(settings)
+        serve = settings.serve
+        self._retriever = LiveRetriever(
+            session.corpora,
+            session.retriever,
+            session.embedder,
+            serve.registry_ttl_s,
+            serve.retrieval_timeout_s,
+        )
+        await self._retriever.start()
+
+    async def retrieve(self, query: Query) -> Retrieved:
+        """See `serve.ports.Retrieving`."""
+        return await self._retriever.retrieve(query)
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """See `serve.ports.Retrieving`."""
+        return await self._retriever.embed(texts)
+
+
+class GeneratorReplica:
+    """One engine."""
+
+    async def __init__(self, settings: Settings) -> None:  # type: ignore[misc]  # Serve awaits it
+        self._generator = make_generator(Session.for_worker(settings))
+        await self._generator.start()
+
+    async def fit(self, prompts: Sequence[Sequence[Message]], max_tokens: int) -> int:
+        """See `serve.ports.Generating`."""
+        return await self._generator.fit(prompts, max_tokens)
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationChunk, None]:
+        """See `serve.ports.Generating`."""
+        async with aclosing(self._generator.generate(request)) as stream:
+            async for chunk in stream:
+                yield chunk
+
+    async def stats(self) -> EngineStats:
+        """See `serve.ports.Generating`."""
+        return await self._generator.stats()
+
+    async def check_health(self) -> None:
+        """Called by Ray Serve; three failures replace the replica."""
+        await self._generator.check()
+
+
+def make_generator(session: Session) -> Generator:
+    """The engine of the settings with its adapter cache; `start` loads the model."""
+    settings = session.settings
+    engine, on_gpu = settings.serve.engine, settings.serve.generator.num_gpus > 0
+    model = ModelConfig(
+        path=base_model_path(settings.models, settings.home),
+        dtype=torch_dtype(settings.models, on_gpu),
+        device="cuda" if on_gpu else "cpu",
+        threads=engine_threads(settings.serve),
+    )
+    built_in = TransformersEngine(
+        TransformersConfig(model, engine.max_batch, engine.context_tokens, engine.probe_s)
+    )
+    fit = Fit(model_id(settings.models.base), PROMPT_HASH)
+    limits = CacheLimits(engine.max_adapters, settings.serve.registry_ttl_s)
+    cache = AdapterCache(built_in, session.adapters, session.cache / "adapters", fit, limits)
+    return Generator(built_in, cache)
+
+
+class RemoteRetriever:
+    """`serve.ports.Retrieving` over a deployment handle."""
+
+    def __init__(self, handle: Any) -> None:
+        self._retrieve = handle.options(method_name="retrieve")
+        self._embed = handle.options(method_name="embed")
+
+    async def retrieve(self, query: Query) -> Retrieved:
+        """See `serve.ports.Retrieving`."""
+        with _our_errors(RETRIEVER):
+            found: Retrieved = await self._retrieve.remote(query)
+        return found
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """See `serve.ports.Retrieving`."""
+        with _our_errors(RETRIEVER):
+            embedded: Embedded = await self._embed.remote(list(texts))
+        return embedded
+
+
+class RemoteGenerator:
+    """`serve.ports.Generating` over a deployment handle."""
+
+    def __init__(self, handle: Any) -> None:
+        self._fit = handle.options(method_name="fit")
+        self._stats = handle.options(method_name="stats")
+        self._generate = handle.options(method_name="generate", stream=True)
+
+    async def fit(self, prompts: Sequence[Sequence[Message]], max_tokens: int) -> int:
+        """See `serve.ports.Generating`."""
+        with _our_errors(GENERATOR):
+            return int(await self._fit.remote(prompts, max_tokens))
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationChunk, None]:
+        """See `serve.ports.Generating`; closing the iterator cancels in the replica."""
+        with _our_errors(GENERATOR):
+            stream = self._generate.remote(request)
+            try:
+                async for chunk in stream:
+                    yield chunk
+            finally:
+                stream.cancel()
+
+    async def stats(self) -> EngineStats:
+        """See `serve.ports.Generating`."""
+        with _our_errors(GENERATOR):
+            stats: EngineStats = await self._stats.remote()
+        return stats
+
+
+@contextmanager
+def _our_errors(part: str) -> Iterator[None]:
+    """What a replica raised on purpose, as it raised it; Ray's own troubles as ours."""
+    try:
+        yield
+    except RayTaskError as error:
+        if isinstance(error.cause, OpenbookError):
+            raise error.cause from None
+        raise
+    except BackPressureError as error:
+        raise OverloadedError(f"the queue of {part} is full ({error}); try again soon") from error
+    except (RayActorError, DeploymentUnavailableError, ReplicaUnavailableError) as error:
+        raise UnavailableError(f"{part} is not available: {error}; try again soon") from error

@@ -1,0 +1,40 @@
+"""Logits -> token: greedy or sampled (temperature, nucleus), repeatable by seed.
+
+V vocabulary.
+"""
+
+import torch
+from torch import Tensor
+
+from serve.engine.protocol import SamplingParams
+
+
+class Sampler:
+    """Chooses the tokens of one request; its generator depends on nothing but the seed."""
+
+    def __init__(self, params: SamplingParams) -> None:
+        self.greedy = params.temperature == 0.0
+        self._temperature = params.temperature
+        self._top_p = params.top_p
+        self._generator = torch.Generator().manual_seed(params.seed)
+
+    def pick(self, logits_V: Tensor) -> int:
+        """The next token from the logits of the last position."""
+        if self.greedy:
+            return int(logits_V.argmax())
+        scores_V = logits_V.float().cpu() / self._temperature
+        probs_V = torch.softmax(scores_V, dim=-1)
+        if self._top_p < 1.0:
+            probs_V = _nucleus(probs_V, self._top_p)
+        return int(torch.multinomial(probs_V, 1, generator=self._generator))
+
+
+def _nucleus(probs_V: Tensor, top_p: float) -> Tensor:
+    """The smallest set of most likely tokens with at least `top_p` together, the rest zero."""
+    sorted_V, order_V = probs_V.sort(descending=True)
+    before_V = (
+        sorted_V.cumsum(-1) - sorted_V
+    )  # mass of the more likely ones: the first is always in
+    return torch.zeros_like(probs_V).scatter(
+        0, order_V, sorted_V.masked_fill(before_V >= top_p, 0.0)
+    )

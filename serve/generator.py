@@ -1,0 +1,55 @@
+"""Prompt + adapter -> token stream: an engine and the adapters it holds."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, aclosing
+
+from cluster.errors import UsageError
+from cluster.prompts import Message
+from serve.adapters import AdapterCache
+from serve.engine.protocol import Engine, EngineStats, GenerationChunk, GenerationRequest
+
+
+class Generator:
+    """See `serve.ports.Generating`."""
+
+    def __init__(self, engine: Engine, adapters: AdapterCache) -> None:
+        self._engine = engine
+        self._adapters = adapters
+
+    async def start(self) -> None:
+        """Load the base model."""
+        await self._engine.start()
+
+    async def fit(self, prompts: Sequence[Sequence[Message]], max_tokens: int) -> int:
+        """Index of the first prompt that leaves room for `max_tokens`; UsageError when none does."""
+        limit = self._engine.context_tokens
+        count = 0
+        for index, prompt in enumerate(prompts):
+            count = self._engine.count_tokens(prompt)
+            if count + max_tokens <= limit:
+                return index
+        raise UsageError(
+            f"the prompt has {count} tokens without documents and max_tokens is {max_tokens}: "
+            f"together more than the context of {limit}; shorten one of them"
+        )
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationChunk, None]:
+        """Stream an answer; its adapter stays in the engine until the stream ends or is closed."""
+        async with AsyncExitStack() as stack:
+            if request.adapter is not None:
+                await stack.enter_async_context(self._adapters.lease(request.adapter))
+            stream = await stack.enter_async_context(aclosing(self._engine.generate(request)))
+            async for chunk in stream:
+                yield chunk
+
+    async def stats(self) -> EngineStats:
+        """What the engine is doing."""
+        return self._engine.stats()
+
+    async def check(self) -> None:
+        """UnavailableError when the model does not answer."""
+        await self._engine.check()
+
+    async def close(self) -> None:
+        """Free the model."""
+        await self._engine.close()

@@ -1,0 +1,66 @@
+"""What the gateway needs of the other parts, wherever they run, and what travels between them."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from cluster.prompts import Message
+from cluster.records import Hit
+from serve.engine.protocol import EngineStats, GenerationChunk, GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Questions to one corpus; `filter` is a Milvus expression on chunk fields."""
+
+    corpus: str
+    questions: tuple[str, ...]
+    top_k: int | None = None
+    filter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """For each question its hits, best first, and which build of the corpus they are from."""
+
+    corpus: str
+    generation: str
+    hits: tuple[tuple[Hit, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """One unit vector for each text, in order."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    tokens: int
+
+
+class Retrieving(Protocol):
+    """The retriever."""
+
+    async def retrieve(self, query: Query) -> Retrieved:
+        """NotFoundError for an unknown corpus, UnavailableError when Milvus does not answer."""
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """UsageError for a text longer than the embedder takes."""
+
+
+class Generating(Protocol):
+    """The generator."""
+
+    async def fit(self, prompts: Sequence[Sequence[Message]], max_tokens: int) -> int:
+        """Index of the first prompt that fits the context; UsageError when none does."""
+
+    def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationChunk, None]:
+        """Stream an answer; the first chunk is empty and says that the request is admitted."""
+
+    async def stats(self) -> EngineStats:
+        """What the engine is doing."""
+
+
+class Naming(Protocol):
+    """Which models exist."""
+
+    async def resolve(self, model: str) -> str | None:
+        """The exact `name@version` that a model name means now; None for the base model."""

@@ -1,0 +1,106 @@
+"""Errors -> HTTP: one table of statuses, one shape of body (OpenAI's).
+
+`{"error": {"message", "type", "param", "code"}}`; 429 and 503 say when to come back.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cluster.errors import (
+    ConflictError,
+    NotFoundError,
+    OpenbookError,
+    OverloadedError,
+    UnavailableError,
+    UsageError,
+)
+from serve.schema import UNSUPPORTED
+
+INVALID = "invalid_request_error"
+# error -> status, type, code; the first that fits
+_TABLE: tuple[tuple[type[OpenbookError], int, str, str], ...] = (
+    (UsageError, 400, INVALID, "invalid_value"),
+    (NotFoundError, 404, INVALID, "not_found"),
+    (ConflictError, 409, "conflict_error", "conflict"),
+    (OverloadedError, 429, "rate_limit_error", "overloaded"),
+    (UnavailableError, 503, "server_error", "unavailable"),
+)
+_CODES = {
+    UNSUPPORTED: UNSUPPORTED,
+    "extra_forbidden": "unknown_parameter",
+    "missing": "missing_required_parameter",
+    "json_invalid": "invalid_json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as a client sees it."""
+
+    status: int
+    message: str
+    type: str
+    param: str | None = None
+    code: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body."""
+        return {
+            "error": {
+                "message": self.message,
+                "type": self.type,
+                "param": self.param,
+                "code": self.code,
+            }
+        }
+
+
+INTERNAL = Problem(500, "internal error; the server's log has it", "server_error", code="internal")
+TOO_LARGE = Problem(413, "the request body is too large", INVALID, code="request_too_large")
+
+
+def of_error(error: OpenbookError) -> Problem:
+    """Any error of ours."""
+    for kind, status, type_, code in _TABLE:
+        if isinstance(error, kind):
+            return Problem(status, str(error), type_, code=code, headers=_retry_after(error))
+    return Problem(500, str(error), "server_error", code="internal")
+
+
+def of_validation(errors: Sequence[Mapping[str, Any]]) -> Problem:
+    """The first of pydantic's errors, the parameter it is about named with dots."""
+    first = errors[0]
+    kind = str(first["type"])
+    where = [str(part) for part in first["loc"] if part != "body"]
+    if kind == UNSUPPORTED:
+        where.append(first["ctx"]["param"])
+    param = ".".join(where) or None
+    message = str(first["msg"])
+    if kind == "extra_forbidden":
+        message = f"unknown parameter {param!r}"
+    elif kind == "json_invalid":
+        return Problem(400, "the body is not valid JSON", INVALID, code="invalid_json")
+    elif param is not None and kind != UNSUPPORTED:
+        message = f"{param}: {message}"
+    return Problem(400, message, INVALID, param, _CODES.get(kind, "invalid_value"))
+
+
+def of_status(status: int, detail: str) -> Problem:
+    """What the router itself refuses: unknown path, wrong method."""
+    code = {404: "unknown_url", 405: "method_not_allowed"}.get(status)
+    return Problem(status, detail, INVALID if status < 500 else "server_error", code=code)
+
+
+def of_timeout(seconds: float) -> Problem:
+    """The request's deadline passed."""
+    message = f"the request took longer than its {seconds:g} s (x-request-timeout-seconds)"
+    return Problem(408, message, "timeout_error", code="timeout")
+
+
+def _retry_after(error: OpenbookError) -> dict[str, str]:
+    if isinstance(error, OverloadedError):
+        return {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
+    return {"retry-after": "1"} if isinstance(error, UnavailableError) else {}

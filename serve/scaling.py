@@ -1,0 +1,52 @@
+"""Settings -> options of Ray Serve deployments. Pure: no Ray here."""
+
+import os
+from typing import Any
+
+from cluster.settings import AutoscaleSettings, ServeSettings
+
+GATEWAY, RETRIEVER, GENERATOR = "Gateway", "Retriever", "Generator"
+DRAIN_MARGIN_S = 10.0  # a replica that stops may finish its longest stream
+
+
+def deployment_options(settings: ServeSettings) -> dict[str, dict[str, Any]]:
+    """Name of each deployment -> its options."""
+    drain_s = settings.request_timeout_s + DRAIN_MARGIN_S
+    return {
+        GATEWAY: {
+            **_options(settings.gateway, drain_s),
+            # the proxy refuses by itself when the gateway's queue is full
+            "backpressure_config": {"status_code": 429, "retry_after_s": 1.0},
+        },
+        RETRIEVER: _options(settings.retriever, drain_s),
+        GENERATOR: _options(settings.generator, drain_s),
+    }
+
+
+def engine_threads(settings: ServeSettings) -> int:
+    """Threads of one engine: the setting, else the replica's CPUs, else all this process may use."""
+    if settings.engine.threads is not None:
+        return settings.engine.threads
+    if settings.generator.num_cpus >= 1:
+        return int(settings.generator.num_cpus)
+    return len(os.sched_getaffinity(0))
+
+
+def _options(scale: AutoscaleSettings, drain_s: float) -> dict[str, Any]:
+    return {
+        "autoscaling_config": {
+            "min_replicas": scale.min_replicas,
+            "max_replicas": scale.max_replicas,
+            "target_ongoing_requests": scale.target_ongoing_requests,
+            "upscale_delay_s": scale.upscale_delay_s,
+            "downscale_delay_s": scale.downscale_delay_s,
+        },
+        "max_ongoing_requests": scale.max_ongoing_requests,
+        "max_queued_requests": scale.max_queued_requests,
+        "graceful_shutdown_timeout_s": drain_s,
+        "graceful_shutdown_wait_loop_s": 0.5,
+        "health_check_period_s": 10.0,
+        "health_check_timeout_s": 30.0,
+        "max_surge_percent": 50,  # an update starts new replicas before it stops old ones
+        "ray_actor_options": {"num_cpus": scale.num_cpus, "num_gpus": scale.num_gpus},
+    }

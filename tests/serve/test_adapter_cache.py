@@ -1,0 +1,182 @@
+"""Adapters while serving: loaded once, checked before anything is evicted, never evicted in use."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from cluster.adapters import AdapterRegistry
+from cluster.errors import ConflictError, NotFoundError, UnavailableError
+from cluster.objects import LocalStore
+from cluster.prompts import PROMPT_HASH
+from serve.adapters import AdapterCache, AdapterNames, CacheLimits, Fit
+from serve.ttl import TtlCache
+from tests.serve.fakes import ScriptedEngine
+from tests.serve.published import BASE_MODEL, publish
+
+
+@pytest.fixture
+def registry(store: LocalStore, tmp_path: Path) -> AdapterRegistry:
+    registry = AdapterRegistry(store)
+    for name in ("a", "b", "c"):
+        publish(registry, tmp_path / name, name, "v1")
+    return registry
+
+
+def run(
+    registry: AdapterRegistry,
+    folder: Path,
+    test: Callable[[AdapterCache, ScriptedEngine], Awaitable[None]],
+    retry_s: float = 60.0,
+) -> None:
+    async def main() -> None:
+        engine = ScriptedEngine([])
+        limits = CacheLimits(max_adapters=2, retry_s=retry_s)
+        fit = Fit(BASE_MODEL, PROMPT_HASH)
+        await asyncio.wait_for(
+            test(AdapterCache(engine, registry, folder / "cache", fit, limits), engine), 10
+        )
+
+    asyncio.run(main())
+
+
+async def use(cache: AdapterCache, *adapters: str) -> None:
+    for adapter in adapters:
+        async with cache.lease(adapter):
+            pass
+
+
+def test_cache_concurrent_leases_of_one_adapter_load_it_once(
+    registry: AdapterRegistry, tmp_path: Path
+) -> None:
+    async def test(cache: AdapterCache, engine: ScriptedEngine) -> None:
+        await asyncio.gather(*(use(cache, "a@v1") for _ in range(20)), use(cache, "b@v1"))
+        assert sorted(engine.loads) == ["a@v1", "b@v1"]
+
+    run(registry, tmp_path, test)
+
+
+def test_cache_full_forgets_the_least_recently_used(
+    registry: AdapterRegistry, tmp_path: Path
+) -> None:
+    async def test(cache: AdapterCache, engine: ScriptedEngine) -> None:
+        await use(cache, "a@v1", "b@v1", "a@v1", "c@v1")
+        assert engine.adapters() == ["a@v1", "c@v1"]
+
+    run(registry, tmp_path, test)
+
+
+def test_cache_full_of_adapters_in_use_waits_and_evicts_none_of_them(
+    registry: AdapterRegistry, tmp_path: Path
+) -> None:
+    async def test(cache: AdapterCache, engine: ScriptedEngine) -> None:
+        async with cache.lease("a@v1"):
+            async with cache.lease("b@v1"):
+                waiting = asyncio.create_task(use(cache, "c@v1"))
+                done, _ = await asyncio.wait({waiting}, timeout=0.2)
+                assert not done
+                assert engine.adapters() == ["a@v1", "b@v1"]
+            await waiting
+            assert engine.adapters() == ["a@v1", "c@v1"]
+
+    run(registry, tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"base_model": "other"}, "base model 'other'"),
+        ({"prompt_hash": "old"}, "prompt contract 'old'"),
+        ({"rank": 5}, "rank 4 in its files and 5"),
+    ],
+)
+def test_cache_incompatible_adapter_is_refused_and_evicts_nothing(
+    registry: AdapterRegistry, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    async def test(cache: AdapterCache, engine: ScriptedEngine) -> None:
+        publish(registry, tmp_path / "bad", "bad", "v1", **changes)
+        await use(cache, "a@v1", "b@v1")
+        for _ in range(2):
+            with pytest.raises(ConflictError, match=message):
+                await use(cache, "bad@v1")
+        assert engine.adapters() == ["a@v1", "b@v1"]
+        await use(cache, "a@v1", "b@v1")
+        assert engine.loads == ["a@v1", "b@v1"]
+
+    run(registry, tmp_path, test)
+
+
+def test_cache_damaged_file_is_refused(
+    registry: AdapterRegistry, store: LocalStore, tmp_path: Path
+) -> None:
+    async def test(cache: AdapterCache, engine: ScriptedEngine) -> None:
+        store.put("adapters/a/v1/adapter_config.json", b'{"r": 4, "lora_alpha": 9}')
+        with pytest.raises(ConflictError, match="sha256"):
+            await use(cache, "a@v1")
+        with pytest.raises(NotFoundError, match="nobody"):
+            await use(cache, "nobody@v1")
+        assert engine.loads == []
+
+    run(registry, tmp_path, test)
+
+
+def test_cache_caller_that_hangs_up_while_loading_harms_no_other(
+    registry: AdapterRegistry, tmp_path: Path
+) -> None:
+    async def test(cache: AdapterCache, engine: ScriptedEngine) -> None:
+        first = asyncio.create_task(use(cache, "a@v1"))
+        second = asyncio.create_task(use(cache, "a@v1"))
+        await asyncio.sleep(0)
+        first.cancel()
+        await second
+        assert engine.loads == ["a@v1"]
+
+    run(registry, tmp_path, test)
+
+
+def test_names_promotion_is_seen_and_unknown_names_are_404(
+    registry: AdapterRegistry, tmp_path: Path
+) -> None:
+    publish(registry, tmp_path / "a2", "a", "v2", created="2026-03-01T00:00:00+00:00")
+    registry.promote("a", "v1")
+
+    async def main() -> None:
+        names = AdapterNames(registry, BASE_MODEL, ttl_s=0.0)
+        assert await names.resolve("base") is None
+        assert await names.resolve("a") == "a@v1"
+        registry.promote("a", "v2")
+        assert await names.resolve("a") == "a@v2"
+        for wrong in ("zzz", "a@v9", "../../a", "A B", "", "a/b@c"):
+            with pytest.raises(NotFoundError):
+                await names.resolve(wrong)
+
+    asyncio.run(main())
+
+
+def test_ttl_cache_reads_again_only_after_its_time_and_outlives_its_source() -> None:
+    now, calls = [0.0], []
+
+    def load(key: str) -> str:
+        calls.append(key)
+        if key == "missing":
+            raise NotFoundError(key)
+        if len(calls) > 3:
+            raise UnavailableError("store is down")
+        return f"{key} {len(calls)}"
+
+    async def main() -> None:
+        cache = TtlCache(10.0, load, clock=lambda: now[0])
+        assert await asyncio.gather(*(cache.get("k") for _ in range(5))) == ["k 1"] * 5
+        for _ in range(3):
+            with pytest.raises(NotFoundError):
+                await cache.get("missing")
+        assert calls == ["k", "missing"]
+        now[0] = 11.0
+        assert await cache.get("k") == "k 3"
+        now[0] = 22.0
+        assert await cache.get("k") == "k 3"  # the store is down: what was known is used on
+        with pytest.raises(UnavailableError):
+            await cache.get("other")
+
+    asyncio.run(main())
