@@ -6,6 +6,9 @@ authentication mode from our settings: left alone, Ray 2.60 writes a token into 
 
 import logging
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import ray
 
@@ -21,6 +24,8 @@ def start_ray(settings: RaySettings) -> None:
         return
     os.environ["RAY_AUTH_MODE"] = settings.auth_mode
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray's C++ prints to our stderr even what it also logs; its log files keep everything
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
     # Ray Data copies device visibility only for GPUs; the warning about it helps nobody here
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -36,17 +41,38 @@ def start_ray(settings: RaySettings) -> None:
     else:
         options["address"] = settings.address
     try:
-        ray.init(**options)
+        with _silent_stderr():
+            ray.init(**options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = settings.address or "this machine"
         raise UnavailableError(
-            f"Ray at {where} did not start or answer: {error}; check ray.address"
+            f"Ray at {where} did not start or answer: {error}; check ray.address, and Ray's logs "
+            "below its temporary folder (/tmp/ray/session_latest/logs)"
         ) from error
+
+
+def ray_address() -> str:
+    """Where other processes find the Ray of this one."""
+    return str(ray.get_runtime_context().gcs_address)
 
 
 def stop_ray() -> None:
     """Leave Ray; a private one ends with it."""
     ray.shutdown()
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Ray announces its own log level on the file descriptor, past any logging configuration."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def quiet_libraries() -> None:

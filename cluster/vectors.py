@@ -33,6 +33,7 @@ ROW_SCHEMA = "1"  # part of an index's name: a changed row schema is a new colle
 _PAYLOAD = ["doc_id", "uri", "title", "text", "page", "start", "end", "tokens", "metadata"]
 _MAX_BYTES = {"chunk_id": 64, "doc_id": 1024, "uri": 4096, "title": 4096, "text": 65535}
 _NO_PAGE = -1
+_FILTER_SIGNS = ("expr", "parse", "at column")  # of Milvus and of Milvus Lite
 _ID_PAGE = 8192
 _NOT_LOADED = ("released", "not loaded", "notload")
 
@@ -222,7 +223,7 @@ class VectorStore:
                 raise NotFoundError(
                     f"collection {collection!r} is not in Milvus at {self.uri}; ingest the corpus again"
                 ) from error
-            if collection and ("expr" in text.lower() or "parse" in text.lower()):
+            if collection and any(sign in text.lower() for sign in _FILTER_SIGNS):
                 raise UsageError(f"Milvus refused the filter: {text}") from error
             raise UnavailableError(self._failed(text)) from error
         except (grpc.RpcError, ConnectionError) as error:

@@ -9,7 +9,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,12 @@ from data_prep.sink import MilvusSink
 from data_prep.staging import Shard, StageShards, StageTask
 
 _POLL_S = 0.5
+_LOST = (
+    ray.exceptions.ActorDiedError,
+    ray.exceptions.NodeDiedError,
+    ray.exceptions.OutOfMemoryError,
+    ray.exceptions.WorkerCrashedError,
+)
 _OURS = re.compile(rf"^{errors.__name__}\.(\w+): (.+)$", re.MULTILINE)
 
 
@@ -127,6 +133,11 @@ def _explained() -> Iterator[None]:
     """An error of ours on a worker as itself: Ray Data keeps only its text, inside a traceback."""
     try:
         yield
+    except _LOST as error:
+        raise errors.UnavailableError(
+            f"Ray lost a worker, which often means too little memory: {error}; free some or lower "
+            "ingest.embed_actors, then run the same command again: it continues"
+        ) from error
     except ray.exceptions.RayError as error:
         found = _OURS.findall(str(error))
         if not found:
@@ -184,5 +195,6 @@ def _tally(advance: Callable[[int], None]) -> Iterator[Callable[[int], Any]]:
     finally:
         done.set()
         watcher.join()
-        advance(ray.get(actor.take.remote()))
-        ray.kill(actor)
+        with suppress(ray.exceptions.RayError):  # the count is not worth hiding what went wrong
+            advance(ray.get(actor.take.remote()))
+            ray.kill(actor)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 from cluster.errors import InputError
 from cluster.keys import content_id
@@ -163,9 +164,15 @@ def _records(path: Path) -> Iterator[Source | Failure]:
                 yield Failure(f"{path.name}:{number}", uri, reason)
                 continue
             first_line[doc_id] = number
-            url = record["metadata"].get("url")
-            uri = url if isinstance(url, str) and 0 < len(url) < _MAX_ID_BYTES else uri
+            uri = _record_uri(path, record)
             yield Source(doc_id, uri, digest, "record", str(path), start, len(line))
+
+
+def _record_uri(path: Path, record: dict[str, Any]) -> str:
+    url = record["metadata"].get("url")
+    if isinstance(url, str) and 0 < len(url) < _MAX_ID_BYTES:
+        return url
+    return f"file://{path}#{quote(record['_id'])[:_MAX_ID_BYTES]}"
 
 
 def read_record(line: bytes) -> dict[str, Any]:

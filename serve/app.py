@@ -20,7 +20,7 @@ from ray.serve.exceptions import (
 )
 
 from cluster.errors import OpenbookError, OverloadedError, SettingsError, UnavailableError
-from cluster.models import base_model_path, model_id, torch_dtype
+from cluster.models import model_id
 from cluster.prompts import PROMPT_HASH, Message
 from cluster.resolve import flatten, load_settings
 from cluster.session import Session
@@ -29,14 +29,13 @@ from serve.adapters import AdapterCache, AdapterNames, CacheLimits, Fit
 from serve.answer import Answerer
 from serve.border import access_log
 from serve.catalog import Catalog
-from serve.engine.adapted_model import ModelConfig
+from serve.engine.choose import open_engine
 from serve.engine.protocol import EngineStats, GenerationChunk, GenerationRequest
-from serve.engine.transformers_engine import TransformersConfig, TransformersEngine
 from serve.gateway import Parts, build_gateway
 from serve.generator import Generator
 from serve.ports import Embedded, Query, Retrieved
 from serve.retriever import LiveRetriever
-from serve.scaling import GATEWAY, GENERATOR, RETRIEVER, deployment_options, engine_threads
+from serve.scaling import GATEWAY, GENERATOR, RETRIEVER, deployment_options
 
 
 def build(args: Mapping[str, Any]) -> ray_serve.Application:
@@ -147,20 +146,11 @@ class GeneratorReplica:
 def make_generator(session: Session) -> Generator:
     """The engine of the settings with its adapter cache; `start` loads the model."""
     settings = session.settings
-    engine, on_gpu = settings.serve.engine, settings.serve.generator.num_gpus > 0
-    model = ModelConfig(
-        path=base_model_path(settings.models, settings.home),
-        dtype=torch_dtype(settings.models, on_gpu),
-        device="cuda" if on_gpu else "cpu",
-        threads=engine_threads(settings.serve),
-    )
-    built_in = TransformersEngine(
-        TransformersConfig(model, engine.max_batch, engine.context_tokens, engine.probe_s)
-    )
+    engine = open_engine(settings)
     fit = Fit(model_id(settings.models.base), PROMPT_HASH)
-    limits = CacheLimits(engine.max_adapters, settings.serve.registry_ttl_s)
-    cache = AdapterCache(built_in, session.adapters, session.cache / "adapters", fit, limits)
-    return Generator(built_in, cache)
+    limits = CacheLimits(settings.serve.engine.max_adapters, settings.serve.registry_ttl_s)
+    cache = AdapterCache(engine, session.adapters, session.cache / "adapters", fit, limits)
+    return Generator(engine, cache)
 
 
 class RemoteRetriever:

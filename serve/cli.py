@@ -1,5 +1,6 @@
 """`openbook serve`: the application on Ray, in the foreground."""
 
+import logging
 import signal
 import socket
 import threading
@@ -58,6 +59,7 @@ def deploy(session: Session, port: int) -> None:
     base_model_path(settings.models, settings.home)  # a missing model is told before Ray starts,
     embedder_path(settings.models)  # and converted once, not in every replica
     session.start_ray()
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # our one line says when it is ready
     http = HTTPOptions(host=settings.serve.host, port=port)
     ray_serve.start(proxy_location="HeadOnly", http_options=http)
     try:

@@ -22,8 +22,9 @@ from cluster.errors import GateError, InputError, OpenbookError
 from cluster.leases import Lease
 from cluster.models import base_model_path
 from cluster.session import Session
+from train.board import Board
 from train.job import Job
-from train.loop import ADAPTER, Board, material, train_worker
+from train.loop import ADAPTER, material, train_worker
 from train.preflight import check_files
 
 RUNS = "runs"
@@ -59,7 +60,8 @@ def run(session: Session, job: Job) -> dict[str, Any]:
 def _train(session: Session, job: Job) -> dict[str, Any]:
     steps = _trainable_steps(session, job)
     session.start_ray()
-    board = ray.remote(num_cpus=0)(Board).remote()
+    # its loss must not end a run that goes on without it
+    board = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Board).remote()
     trainer = _trainer(session, job, board)
     result = _watched(session, trainer.fit, board, steps)
     metrics = dict(result.metrics or {})

@@ -88,7 +88,8 @@ def expected_shapes(config: Mapping[str, Any], base_path: str) -> dict[str, tupl
     from transformers import AutoConfig, AutoModelForCausalLM
 
     try:
-        lora = LoraConfig.from_peft_type(**config)
+        # the base is the one at `base_path`, whatever the file calls it (`check_files` compares)
+        lora = LoraConfig.from_peft_type(**{**config, "base_model_name_or_path": None})
         with torch.device("meta"):
             skeleton = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(base_path))
             model = get_peft_model(skeleton, lora)

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import ray
-
 from cluster.demo import stages
 from cluster.demo.processes import Commands
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
+from cluster.runtime import ray_address
 from cluster.session import Session
 
 
@@ -82,5 +81,5 @@ def _environment(session: Session) -> dict[str, str]:
     return {
         "OPENBOOK_HOME": str(settings.home),
         "OPENBOOK_MILVUS__URI": settings.milvus.uri,
-        "OPENBOOK_RAY__ADDRESS": ray.get_runtime_context().gcs_address,
+        "OPENBOOK_RAY__ADDRESS": ray_address(),
     }

@@ -45,7 +45,7 @@ def build_stages() -> list[Stage]:
             _tell_synth,
         ),
         _train("DSF", "dsf", "questions and answers only", ("--epochs", "3")),
-        _train("RAFT", "raft", "open book, with distractors", ("--epochs", "2")),
+        _train("RAFT", "raft", "open book, with distractors", ("--epochs", "1")),
     ]  # fmt: skip
 
 

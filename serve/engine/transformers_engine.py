@@ -12,15 +12,19 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cluster.errors import ConflictError, NotFoundError, UnavailableError, UsageError
+from cluster.models import base_model_path, torch_dtype
 from cluster.prompts import Message
+from cluster.settings import Settings
 from serve.engine.adapted_model import AdaptedModel, ModelConfig
 from serve.engine.batch import Batch, Codec, Row
 from serve.engine.protocol import EngineStats, GenerationChunk, GenerationRequest
+from serve.engine.stream import Stream
+from serve.scaling import engine_threads
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -36,34 +40,6 @@ class TransformersConfig:
     probe_s: float
 
 
-@dataclass(slots=True, eq=False)
-class _Stream:
-    """A request's way back to its caller: chunks pile up while the caller is busy."""
-
-    row: Row
-    chunks: list[GenerationChunk] = field(default_factory=list)
-    error: Exception | None = None
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def put(self, chunk: GenerationChunk) -> None:
-        self.chunks.append(chunk)
-        self.news.set()
-
-    def fail(self, error: Exception) -> None:
-        self.error = error
-        self.news.set()
-
-    async def take(self) -> GenerationChunk:
-        """Everything since the last call in one chunk."""
-        while not self.chunks:
-            if self.error is not None:
-                raise self.error
-            self.news.clear()
-            await self.news.wait()
-        chunks, self.chunks = self.chunks, []
-        return _merged(chunks)
-
-
 class TransformersEngine:
     """See `serve.engine.protocol.Engine`."""
 
@@ -74,8 +50,8 @@ class TransformersEngine:
         self._tokenizer: Any = None
         self._codec = Codec(lambda ids: "", frozenset())
         self._adapters: set[str] = set()
-        self._waiting: deque[_Stream] = deque()
-        self._running: list[_Stream] = []
+        self._waiting: deque[Stream] = deque()
+        self._running: list[Stream] = []
         self._work = asyncio.Event()
         self._scheduler: asyncio.Task[None] | None = None
         self._last_step = 0.0
@@ -100,7 +76,7 @@ class TransformersEngine:
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationChunk, None]:
         """See the protocol; chunks that pile up while the caller is busy come as one."""
-        stream = _Stream(Row(request, self._prompt_ids(request), self._codec))
+        stream = Stream(Row(request, self._prompt_ids(request), self._codec))
         self._waiting.append(stream)
         self._work.set()
         try:
@@ -174,7 +150,7 @@ class TransformersEngine:
                     self._fail(self._running, UnavailableError(f"generation failed: {error!r}"))
                 self._running = []
 
-    def _next_batch(self) -> list[_Stream]:
+    def _next_batch(self) -> list[Stream]:
         adapter = self._waiting[0].row.request.adapter
         same = [s for s in self._waiting if s.row.request.adapter == adapter]
         batch = same[: self._config.max_batch]
@@ -197,14 +173,14 @@ class TransformersEngine:
         if chunk.finish_reason:
             self._counts["finished"] += 1
 
-    def _fail(self, streams: Sequence[_Stream], error: Exception) -> None:
+    def _fail(self, streams: Sequence[Stream], error: Exception) -> None:
         for stream in streams:
             if not stream.row.done:
                 stream.row.cancelled = True
                 self._counts["failed"] += 1
                 stream.fail(error)
 
-    def _leave(self, stream: _Stream) -> None:
+    def _leave(self, stream: Stream) -> None:
         if stream in self._waiting:
             self._waiting.remove(stream)
         if not stream.row.done:
@@ -251,12 +227,16 @@ class TransformersEngine:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
 
 
-def _merged(chunks: Sequence[GenerationChunk]) -> GenerationChunk:
-    last = chunks[-1]
-    return GenerationChunk(
-        "".join(chunk.text for chunk in chunks),
-        tuple(token for chunk in chunks for token in chunk.token_ids),
-        last.finish_reason,
-        last.prompt_tokens,
-        last.completion_tokens,
+def open_engine(settings: Settings) -> TransformersEngine:
+    """The engine that the settings describe; `start` loads the model."""
+    serve, on_gpu = settings.serve, settings.serve.generator.num_gpus > 0
+    model = ModelConfig(
+        path=base_model_path(settings.models, settings.home),
+        dtype=torch_dtype(settings.models, on_gpu),
+        device="cuda" if on_gpu else "cpu",
+        threads=engine_threads(serve),
+    )
+    engine = serve.engine
+    return TransformersEngine(
+        TransformersConfig(model, engine.max_batch, engine.context_tokens, engine.probe_s)
     )

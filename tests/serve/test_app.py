@@ -39,6 +39,8 @@ SAYS = "It says ##begin_quote##Hold the button for ten seconds.##end_quote##<ANS
 SHOWN = "It says “Hold the button for ten seconds.” [{n}]Answer: wait"
 TEXTS = ("The ring turns amber while it updates.", "Reset: hold the  button for ten seconds. Wait.")
 QUESTION = [{"role": "user", "content": "How do I reset the lamp?"}]
+# random tokens from a flat distribution: takes seconds, and does not end early
+ENDLESS = {"model": "alpha", "messages": QUESTION, "max_tokens": 800, "temperature": 2, "seed": 1}
 RAG = {"rag": {"corpus": "lamps", "mode": "on"}}
 
 
@@ -116,8 +118,9 @@ def run_server(home: Path, model: str) -> Iterator[Server]:
         process.stdout.close()
 
 
-def stats(server: Server) -> dict[str, Any]:
-    return httpx.get(f"{server.url}/readyz").json()
+def at_work(server: Server) -> int:
+    ready = httpx.get(f"{server.url}/readyz").json()
+    return int(ready["running"] + ready["waiting"])
 
 
 def test_sdk_lists_models(server: Server) -> None:
@@ -194,27 +197,27 @@ def test_sdk_embeddings_are_unit_vectors(server: Server) -> None:
 
 
 def test_retrieve_finds_the_chunk(server: Server) -> None:
-    body = {"corpus": "lamps", "query": "How do I reset it?", "top_k": 1}
+    body = {"corpus": "lamps", "query": "how long to hold the button to reset", "top_k": 1}
     found = httpx.post(f"{server.url}/v1/retrieve", json=body).json()
     assert [hit["doc_id"] for hit in found["hits"]] == ["doc-2"]
 
 
 def test_deadline_and_request_id_through_the_proxy(server: Server) -> None:
-    body = {"model": "alpha", "messages": QUESTION, "max_tokens": 700}
     headers = {"x-request-timeout-seconds": "0.5", "x-request-id": "mine-1"}
-    reply = httpx.post(f"{server.url}/v1/chat/completions", json=body, headers=headers)
+    reply = httpx.post(f"{server.url}/v1/chat/completions", json=ENDLESS, headers=headers)
     assert reply.status_code == 408
     assert reply.json()["error"]["code"] == "timeout"
     assert reply.headers.get_list("x-request-id") == ["mine-1"]
 
 
 def test_client_that_hangs_up_frees_its_slot(server: Server) -> None:
-    body = {"model": "alpha", "messages": QUESTION, "max_tokens": 700, "stream": True}
+    body = {**ENDLESS, "stream": True}
     with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=body) as stream:
-        next(stream.iter_lines())
-        assert stats(server)["running"] == 1
+        lines = stream.iter_lines()  # closing this would close the connection
+        assert next(lines).startswith("data: ")
+        assert at_work(server) == 1
     deadline = time.monotonic() + 10
-    while stats(server)["running"]:
+    while at_work(server):
         assert time.monotonic() < deadline, "the hung-up request still runs"
 
 

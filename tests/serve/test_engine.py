@@ -6,6 +6,7 @@ A tiny random Llama in fp32 with two random adapters of different rank and targe
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,18 @@ def test_engine_refuses_what_it_cannot_do(tiny_model: str) -> None:
             await collect(engine, request(0, None, max_tokens=1000))
 
     run(tiny_model, refuse)
+
+
+def test_engine_batch_that_fails_is_told_and_the_next_one_works(tiny_model: str) -> None:
+    async def fail(engine: TransformersEngine) -> None:
+        broken = replace(request(0, None), prompt_ids=(10**9,))  # no such token
+        with pytest.raises(UnavailableError, match="generation failed"):
+            await collect(engine, broken)
+        await collect(engine, request(0, None))
+        stats = engine.stats()
+        assert (stats.failed, stats.finished, stats.running) == (1, 1, 0)
+
+    run(tiny_model, fail)
 
 
 def test_engine_adapter_in_use_is_not_unloaded(

@@ -29,7 +29,7 @@ from train.loop import material
 from train.model import AnswerLoss, adapter_weights, attach_adapter, load_base
 from train.optimiser import Alone
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
 STEPS_PER_EPOCH = 3
 
 

@@ -1,0 +1,71 @@
+"""A corpus made with real parts, for tests that look at it from several files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from cluster.console import Console
+from cluster.corpora import Corpora
+from cluster.keys import collection_name
+from cluster.objects import open_store
+from cluster.session import Session
+from cluster.settings import IngestSettings, Settings
+from cluster.vectors import VectorStore
+from data_prep.generations import read_chunks
+from data_prep.ingest import ingest
+from data_prep.ledger import read_ledger
+
+INGEST = IngestSettings(stage_documents=2, batch_size=2, upsert_rows=2)
+
+
+class IdleSession(Session):
+    """A session that may neither start Ray nor load the embedder."""
+
+    def start_ray(self) -> NoReturn:
+        raise AssertionError("Ray was started")
+
+    @property
+    def embedder(self) -> NoReturn:  # type: ignore[override]
+        raise AssertionError("the embedder was loaded")
+
+
+@dataclass(frozen=True)
+class Built:
+    """The corpus `docs`: the reports of its first ingest and of a second, what it left in between."""
+
+    settings: Settings
+    folder: Path
+    first: dict[str, Any]
+    second: dict[str, Any]
+    durable: dict[str, Any]
+
+
+def run_ingest(
+    settings: Settings, source: Path, corpus: str, kind: type[Session] = Session
+) -> dict[str, Any]:
+    """An ingest in this process."""
+    session = kind(settings, Console(quiet=True))
+    try:
+        return ingest(session, str(source), corpus)
+    finally:
+        session.vectors.close()  # leaving the session would end the Ray that all tests share
+
+
+def durable_state(settings: Settings, corpus: str, generation: str) -> dict[str, Any]:
+    """Everything that the ingest of one generation leaves, but for the corpus' name and the time."""
+    store = open_store(settings)
+    keys = [key.removeprefix(f"corpora/{corpus}/") for key in store.list(f"corpora/{corpus}")]
+    others = {g.generation for g in Corpora(store).generations(corpus)} - {generation}
+    index = VectorStore(settings.milvus, settings.milvus.uri)
+    rows = index.chunk_ids(collection_of(corpus, generation))
+    index.close()
+    return {
+        "keys": [key for key in keys if not any(other in key for other in others)],
+        "chunks": read_chunks(store, corpus, generation).to_pylist(),
+        "ledger": read_ledger(store, corpus, generation),
+        "rows": rows,
+    }
+
+
+def collection_of(corpus: str, generation: str) -> str:
+    return collection_name(corpus, generation.partition("-")[0])
