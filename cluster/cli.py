@@ -26,7 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "synth": ("data_prep.cli:synth", "Questions + corpus -> RAFT and DSF training sets."),
     "dataset": ("data_prep.cli:dataset", "Show or export a training set."),
     "train": ("train.cli:train", "Training set -> a new adapter version, with Ray Train."),
-    "adapters": ("train.cli:adapters", "List, check, promote and roll back adapters."),
+    "adapters": ("train.adapters_cli:adapters", "List, check, promote and roll back adapters."),
     "serve": ("serve.cli:serve", "Serve retrieval and adapters behind an OpenAI-compatible API."),
     "ask": ("serve.ask_cli:ask", "A streamed, cited answer in the terminal."),
     "compare": ("train.compare_cli:compare", "Base, RAG, DSF, DSF+RAG and RAFT side by side."),

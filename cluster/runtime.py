@@ -18,10 +18,10 @@ from cluster.settings import RaySettings
 _LOOPBACK = "127.0.0.1"
 
 
-def start_ray(settings: RaySettings) -> None:
-    """Start or join Ray in this process; idempotent. UnavailableError when the address is silent."""
+def start_ray(settings: RaySettings) -> bool:
+    """Start or join Ray in this process; False when it already was. UnavailableError on silence."""
     if ray.is_initialized():
-        return
+        return False
     os.environ["RAY_AUTH_MODE"] = settings.auth_mode
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # Ray's C++ prints to our stderr even what it also logs; its log files keep everything
@@ -49,6 +49,7 @@ def start_ray(settings: RaySettings) -> None:
             f"Ray at {where} did not start or answer: {error}; check ray.address, and Ray's logs "
             "below its temporary folder (/tmp/ray/session_latest/logs)"
         ) from error
+    return True
 
 
 def ray_address() -> str:

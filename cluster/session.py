@@ -96,9 +96,9 @@ class Session:
         return Retriever(self.embedder, self.vectors, self.settings.retrieval)
 
     def start_ray(self) -> None:
-        """Ray for this process, until the session ends."""
-        start_ray(self.settings.ray)
-        self._closing.callback(stop_ray)
+        """Ray for this process; what this call started ends with the session."""
+        if start_ray(self.settings.ray):
+            self._closing.callback(stop_ray)
 
     def worker_settings(self) -> Settings:
         """Settings for other processes: paths absolute, the embedded Milvus by its address."""

@@ -14,6 +14,7 @@ QUESTION = "How many seconds must the pinhole be pressed to factory-reset a Cano
 INGEST = ("--set", "chunk.tokens=96", "--set", "chunk.overlap=0")
 SYNTH = ("--distractors", "2")
 TRAIN = ("--set", "train.max_tokens=640")
+COMPARE = ("--limit", "32", "--max-tokens", "80")
 RETRIEVE = ("--set", "retrieval.top_k=3")
 
 Result = Mapping[str, Any]
@@ -58,7 +59,7 @@ def compare_stage(url: str) -> Stage:
     """The five arms over HTTP."""
     return Stage(
         "Compare: five arms on the test questions, over HTTP",
-        ("compare", "--dataset", NAME, "--arms", ARMS, "--url", url),
+        ("compare", "--dataset", NAME, "--arms", ARMS, "--url", url, *COMPARE),
         _tell_compare,
     )
 

@@ -82,14 +82,23 @@ Emitted = list[tuple[Row, GenerationChunk]]
 class Batch:
     """Rows for one adapter from prefill to their last token; `step` is called until `done`."""
 
-    def __init__(self, model: AdaptedModel, rows: Sequence[Row]) -> None:
+    def __init__(self, model: AdaptedModel, adapter: str | None) -> None:
         self._model = model
-        self._adapter = rows[0].request.adapter
-        self._to_prefill = list(rows)
+        self.adapter = adapter
+        self._to_prefill: list[Row] = []
         self._prefilled: list[tuple[Row, Cache]] = []
         self._rows: list[Row] = []
         self._cache: Cache | None = None
         self._pads: list[int] = []
+
+    @property
+    def open(self) -> bool:
+        """Rows may still be added: decoding has not begun."""
+        return self._cache is None
+
+    def add(self, row: Row) -> None:
+        """A row for the batch's adapter, to be prefilled after those before it."""
+        self._to_prefill.append(row)
 
     @property
     def done(self) -> bool:
@@ -98,7 +107,7 @@ class Batch:
 
     def step(self) -> Emitted:
         """Prefill one row, or decode one token of every row."""
-        self._model.use(self._adapter)  # another adapter may have been loaded meanwhile
+        self._model.use(self.adapter)  # another adapter may have been loaded meanwhile
         if self._to_prefill:
             return self._prefill(self._to_prefill.pop(0))
         if self._cache is None:

@@ -2,8 +2,9 @@
 
 The scheduler is a task on the event loop; everything that touches the model runs on one thread, so
 adapters are loaded between two steps of a batch and never under one. A batch takes the adapter of
-the request that waits longest and all that wait for the same one, up to `max_batch`; requests that
-come later wait for the next batch. What that costs: a short request waits for a long batch.
+the request that waits longest and all that wait for the same one, up to `max_batch`; it takes in
+more until its first decode step, later ones wait for the next batch. What that costs: a short
+request waits for a long batch.
 """
 
 import asyncio
@@ -142,29 +143,33 @@ class TransformersEngine:
             await self._work.wait()
             self._work.clear()
             while self._waiting:
-                self._running = self._next_batch()
+                batch = Batch(self._loaded(), self._waiting[0].row.request.adapter)
+                self._admit(batch)
                 try:
-                    await self._run(Batch(self._loaded(), [s.row for s in self._running]))
+                    await self._run(batch)
                 except Exception as error:
                     logger.exception("a batch failed")
                     self._fail(self._running, UnavailableError(f"generation failed: {error!r}"))
                 self._running = []
 
-    def _next_batch(self) -> list[Stream]:
-        adapter = self._waiting[0].row.request.adapter
-        same = [s for s in self._waiting if s.row.request.adapter == adapter]
-        batch = same[: self._config.max_batch]
-        for stream in batch:
-            self._waiting.remove(stream)
-        return batch
-
     async def _run(self, batch: Batch) -> None:
-        streams = {id(stream.row): stream for stream in self._running}
         while not batch.done:
-            for row, chunk in await self._on_thread(batch.step):
+            if batch.open:
+                self._admit(batch)
+            emitted = await self._on_thread(batch.step)
+            self._last_step = time.monotonic()
+            streams = {id(stream.row): stream for stream in self._running}
+            for row, chunk in emitted:
                 self._count(row, chunk)
                 streams[id(row)].put(chunk)
-            self._last_step = time.monotonic()
+
+    def _admit(self, batch: Batch) -> None:
+        """Add waiting requests for the batch's adapter, the oldest first."""
+        same = [s for s in self._waiting if s.row.request.adapter == batch.adapter]
+        for stream in same[: self._config.max_batch - len(self._running)]:
+            self._waiting.remove(stream)
+            self._running.append(stream)
+            batch.add(stream.row)
 
     def _count(self, row: Row, chunk: GenerationChunk) -> None:
         self._counts["completion_tokens"] += len(chunk.token_ids)

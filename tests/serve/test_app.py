@@ -47,8 +47,7 @@ RAG = {"rag": {"corpus": "lamps", "mode": "on"}}
 @dataclass
 class Server:
     url: str
-    base_model: str
-    log: Path
+    home: Path
 
     def client(self, **options: Any) -> OpenAI:
         return OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, **options)
@@ -110,7 +109,7 @@ def run_server(home: Path, model: str) -> Iterator[Server]:
     try:
         line = process.stdout.readline()
         assert line, log.read_text()
-        yield Server(json.loads(line)["url"], model, log)
+        yield Server(json.loads(line)["url"], home)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, log.read_text()
     finally:
@@ -259,3 +258,15 @@ def test_second_server_on_a_busy_port_is_told_so(server: Server) -> None:
     error = json.loads(done.stdout)["error"]
     assert error["type"] == "BusyError"
     assert port in error["message"]
+
+
+def test_milvus_killed_degrades_auto_and_fails_on(server: Server) -> None:
+    """The last test of this server: it takes its Milvus away."""
+    os.kill(json.loads((server.home / "milvus" / "server.json").read_text())["pid"], signal.SIGKILL)
+    ask = server.client(timeout=40).chat.completions.create
+    reply = ask(model="base", messages=QUESTION, extra_body={"rag": {"corpus": "lamps"}})
+    assert reply.rag["status"] == "degraded"
+    assert "Milvus" in reply.rag["reason"]
+    with pytest.raises(openai.InternalServerError) as caught:
+        ask(model="base", messages=QUESTION, extra_body=RAG)
+    assert caught.value.status_code == 503

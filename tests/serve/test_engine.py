@@ -57,16 +57,21 @@ async def collect(
     return text, ids, finish
 
 
-def alone(path: str, adapter: Path | None, asked: GenerationRequest) -> list[int]:
-    tokenizer = AutoTokenizer.from_pretrained(path)
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-    if adapter is not None:
-        model = PeftModel.from_pretrained(model, str(adapter))
-    inputs = tokenizer.apply_chat_template(
-        list(asked.messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
-    )
-    out = model.generate(**inputs, max_new_tokens=asked.sampling.max_tokens, do_sample=False)
-    return out[0, inputs["input_ids"].shape[1] :].tolist()
+class Alone:
+    """transformers' generate with one adapter, or none, and nothing else running."""
+
+    def __init__(self, path: str, adapter: Path | None) -> None:
+        self._tokenizer = AutoTokenizer.from_pretrained(path)
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+        self._model = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
+
+    def __call__(self, asked: GenerationRequest) -> list[int]:
+        inputs = self._tokenizer.apply_chat_template(
+            list(asked.messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        tokens = asked.sampling.max_tokens
+        out = self._model.generate(**inputs, max_new_tokens=tokens, do_sample=False)
+        return out[0, inputs["input_ids"].shape[1] :].tolist()
 
 
 def run(
@@ -84,6 +89,7 @@ def test_engine_mixed_dynamic_load_equals_generate_alone(
     tiny_model: str, tiny_adapters: dict[str, Path]
 ) -> None:
     names = [None, *tiny_adapters]
+    alone = {name: Alone(tiny_model, tiny_adapters.get(name or "")) for name in names}
     asked = [request(i, names[i % 3]) for i in range(15)]
 
     async def load(engine: TransformersEngine) -> None:
@@ -97,8 +103,7 @@ def test_engine_mixed_dynamic_load_equals_generate_alone(
         results = [await late, *[await task for task in rest]]
         outputs = set()
         for one, (_, ids, _) in zip(asked, results, strict=True):
-            folder = tiny_adapters[one.adapter] if one.adapter else None
-            assert ids == alone(tiny_model, folder, one)
+            assert ids == alone[one.adapter](one)
             outputs.add(tuple(ids[:3]))
         assert len(outputs) > 5
         assert engine.stats().finished == 15
