@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from typing import Any
 
 import pytest
-from data_prep.questions import read_questions
 
 from cluster.demo import stages
 from cluster.quotes import find_quote
+from data_prep.questions import read_questions
 
 CORPUS = stages.FOLDER / "corpus"
 
