@@ -35,6 +35,8 @@ _MAX_BYTES = {"chunk_id": 64, "doc_id": 1024, "uri": 4096, "title": 4096, "text"
 _NO_PAGE = -1
 _FILTER_SIGNS = ("expr", "parse", "at column")  # of Milvus and of Milvus Lite
 _ID_PAGE = 8192
+# pymilvus pings idle channels every 10 s; Milvus Lite's server answers that with GOAWAY
+_KEEPALIVE = {"grpc.keepalive_time_ms": 300_000, "grpc.keepalive_permit_without_calls": False}
 _NOT_LOADED = ("released", "not loaded", "notload")
 
 
@@ -189,6 +191,8 @@ class VectorStore:
             password=s.password.get_secret_value() if s.password else "",
             db_name=s.database,
             timeout=s.timeout_s,
+            dedicated=True,  # else keepalive follows whoever opened the shared channel first
+            grpc_options=_KEEPALIVE,
             **{name: value for name, value in options.items() if value},
         )
 
