@@ -1,0 +1,18 @@
+"""Ray Data: documents -> a searchable corpus, questions + corpus -> training sets. Imports `cluster` only.
+
+    sources ─▶ parse ─▶ chunk ─▶ (staging) ─▶ embed ─▶ sink ─▶ Milvus         ingest
+                                    └─▶ generations: chunk files, manifest ─▶ live pointer
+    questions ─▶ oracles ─▶ retriever ─▶ distractors ─▶ raft ─▶ dataset       synth
+
+| module | holds |
+|---|---|
+| sources, parse, chunk | what to ingest; bytes -> text; text -> token-exact spans |
+| plan, ledger, index, generations | what changed; what became of each document; builds |
+| staging, embed, sink | the durable first step; the work of Ray's actors and tasks |
+| questions, oracles, distractors, raft | the parts of a training example, all pure |
+| examples, synth, card, exports | building, publishing, describing and converting a set |
+| pipeline, ingest, cli | the Ray Data flows; the order of an ingest; the verbs |
+
+Every stage can be killed at any point and run again: what is staged, embedded or published is found
+by its content-derived name, and readers trust only manifests.
+"""
