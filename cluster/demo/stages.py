@@ -14,8 +14,8 @@ QUESTION = "How many seconds must the pinhole be pressed to factory-reset a Cano
 INGEST = ("--set", "chunk.tokens=96", "--set", "chunk.overlap=0")
 SYNTH = ("--distractors", "2")
 TRAIN = ("--set", "train.max_tokens=640")
-COMPARE = ("--limit", "32", "--max-tokens", "80")
 RETRIEVE = ("--set", "retrieval.top_k=3")
+COMPARE = ("--limit", "32", "--max-tokens", "80", *RETRIEVE)
 
 Result = Mapping[str, Any]
 
