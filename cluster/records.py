@@ -59,6 +59,29 @@ class Hit:
     rank: int
 
 
+def hit_summary(hit: Hit) -> dict[str, Any]:
+    """A hit as JSON without its text: what an answer's `rag.hits` lists."""
+    return {
+        "chunk_id": hit.chunk.chunk_id,
+        "doc_id": hit.chunk.doc_id,
+        "title": hit.chunk.title,
+        "score": round(hit.score, 6),
+        "rank": hit.rank,
+    }
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """A hit as JSON with its text and its place in the document."""
+    chunk = hit.chunk
+    place = {"uri": chunk.uri, "page": chunk.page, "start": chunk.start, "end": chunk.end}
+    return {
+        **hit_summary(hit),
+        "text": chunk.text,
+        **place,
+        "metadata": dict(chunk.metadata),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class SourceQuote:
     """A quote as a question file gives it: text that should occur in document `doc`."""

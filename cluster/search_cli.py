@@ -1,11 +1,11 @@
 """`openbook search`: what the retriever returns."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
-from cluster.records import Hit
+from cluster.records import hit_json
 
 _SHOWN = 160
 
@@ -32,21 +32,5 @@ def search(
         session.console.result({
             "corpus": corpus,
             "generation": generation.generation,
-            "hits": [_as_json(hit) for hit in hits],
+            "hits": [hit_json(hit) for hit in hits],
         })  # fmt: skip
-
-
-def _as_json(hit: Hit) -> dict[str, Any]:
-    chunk = hit.chunk
-    return {
-        "chunk_id": chunk.chunk_id,
-        "doc_id": chunk.doc_id,
-        "uri": chunk.uri,
-        "title": chunk.title,
-        "text": chunk.text,
-        "page": chunk.page,
-        "start": chunk.start,
-        "end": chunk.end,
-        "score": round(hit.score, 6),
-        "rank": hit.rank,
-    }

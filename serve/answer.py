@@ -14,7 +14,7 @@ from typing import Any, Literal
 from cluster.errors import UnavailableError, UsageError
 from cluster.keys import seed_of
 from cluster.prompts import Message, render
-from cluster.records import Hit
+from cluster.records import Hit, hit_summary
 from cluster.settings import ServeSettings
 from serve.adapters import BASE
 from serve.citations import Citation, annotate, cite
@@ -196,23 +196,11 @@ def rag_json(answering: Answering) -> dict[str, Any]:
         "reason": evidence.reason,
         "corpus": evidence.corpus,
         "generation": evidence.generation,
-        "hits": [hit_json(hit) for hit in evidence.hits],
+        "hits": [hit_summary(hit) for hit in evidence.hits],
         "documents_dropped": evidence.dropped,
         "unverified_quotes": answering.text.unverified,
         "timings_ms": {
             "retrieval": round(evidence.seconds * 1000, 1),
             "generation": round(answering.seconds * 1000, 1),
         },
-    }
-
-
-def hit_json(hit: Hit) -> dict[str, Any]:
-    """A hit without its text."""
-    chunk = hit.chunk
-    return {
-        "chunk_id": chunk.chunk_id,
-        "doc_id": chunk.doc_id,
-        "title": chunk.title,
-        "score": hit.score,
-        "rank": hit.rank,
     }

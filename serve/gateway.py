@@ -20,9 +20,9 @@ from cluster.errors import (
     UnavailableError,
     UsageError,
 )
-from cluster.records import Hit
+from cluster.records import hit_json
 from cluster.settings import ServeSettings
-from serve.answer import Answerer, hit_json
+from serve.answer import Answerer
 from serve.border import Border, respond
 from serve.catalog import Catalog
 from serve.chat import Chat
@@ -112,7 +112,7 @@ class Routes:
         query = Query(corpus, tuple(body.texts), body.top_k, body.filter)
         found = await self._parts.retriever.retrieve(query)
         results = [
-            {"query": text, "hits": [_full(hit) for hit in hits]}
+            {"query": text, "hits": [hit_json(hit) for hit in hits]}
             for text, hits in zip(body.texts, found.hits, strict=True)
         ]
         head = {"object": "list", "corpus": found.corpus, "generation": found.generation}
@@ -150,13 +150,6 @@ async def _on_status(request: Request, error: Exception) -> Response:
     response = respond(of_status(error.status_code, f"{where}: {error.detail}"))
     response.headers.update(error.headers or {})
     return response
-
-
-def _full(hit: Hit) -> dict[str, Any]:
-    chunk = hit.chunk
-    place = {"uri": chunk.uri, "text": chunk.text, "page": chunk.page}
-    offsets = {"start": chunk.start, "end": chunk.end, "metadata": dict(chunk.metadata)}
-    return {**hit_json(hit), **place, **offsets}
 
 
 def _base64(vector: tuple[float, ...]) -> str:

@@ -51,6 +51,13 @@ def run_ingest(
         session.vectors.close()  # leaving the session would end the Ray that all tests share
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """What a command needs to work on the same corpora with the same settings."""
+    ingest = {f"OPENBOOK_INGEST__{k.upper()}": str(v) for k, v in INGEST.model_dump().items()}
+    home = {"OPENBOOK_HOME": str(settings.home), "OPENBOOK_MILVUS__URI": settings.milvus.uri}
+    return {**home, **ingest}
+
+
 def durable_state(settings: Settings, corpus: str, generation: str) -> dict[str, Any]:
     """Everything that the ingest of one generation leaves, but for the corpus' name and the time."""
     store = open_store(settings)

@@ -13,7 +13,7 @@ QUESTION = "How many seconds must the pinhole be pressed to factory-reset a Cano
 # small chunks and contexts: a 135M model on two cores reads and trains a few hundred tokens a second
 INGEST = ("--set", "chunk.tokens=96", "--set", "chunk.overlap=0")
 SYNTH = ("--distractors", "2")
-TRAIN = ("--set", "train.max_tokens=640")
+TRAIN = ("--set", "train.max_tokens=640", "--set", "train.micro_batch_tokens=1024")
 RETRIEVE = ("--set", "retrieval.top_k=3")
 COMPARE = ("--limit", "32", "--max-tokens", "80", *RETRIEVE)
 

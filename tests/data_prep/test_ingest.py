@@ -1,10 +1,6 @@
 """The life of a corpus, with the real Ray, Milvus and embedder, also when it is killed half-way."""
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +16,13 @@ from cluster.vectors import VectorStore
 from data_prep.generations import read_chunks
 from data_prep.ledger import read_ledger
 from tests.documents import mixed_folder
+from tests.processes import kill_when
 from tests.real_corpus import (
-    INGEST,
     Built,
     IdleSession,
     collection_of,
     durable_state,
+    environment,
     run_ingest,
 )
 
@@ -125,23 +122,9 @@ def test_killed_ingest_ends_as_if_it_had_not_been(built: Built, index: VectorSto
     def half_embedded() -> bool:
         return index.exists(collection) and index.count(collection) > 0
 
-    kill_when(half_embedded, settings, built.folder, "killed")
+    environ = environment(settings)
+    kill_when(half_embedded, ["ingest", str(built.folder), "--corpus", "killed"], environ)
     assert not store.exists("corpora/killed/live.json")
     report = run_ingest(settings, built.folder, "killed")
     assert report["generation"] == generation
     assert durable_state(settings, "killed", generation) == built.durable
-
-
-def kill_when(happened: Callable[[], bool], settings: Settings, source: Path, corpus: str) -> None:
-    """Run the command line and kill it, with no chance to clean up, as soon as `happened`."""
-    ingest = {f"OPENBOOK_INGEST__{k.upper()}": str(v) for k, v in INGEST.model_dump().items()}
-    home = {"OPENBOOK_HOME": str(settings.home), "OPENBOOK_MILVUS__URI": settings.milvus.uri}
-    command = [sys.executable, "-m", "cluster", "ingest", str(source), "--corpus", corpus]
-    process = subprocess.Popen(
-        command, env={**os.environ, **home, **ingest}, cwd=settings.home, stderr=subprocess.PIPE
-    )
-    while not happened():
-        assert process.poll() is None, process.communicate()[1].decode()
-        time.sleep(0.02)
-    process.kill()
-    process.communicate()

@@ -1,8 +1,10 @@
 """Question file + corpus -> a published set: complete, the same on any workers, built only once."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,12 +12,13 @@ from cluster.console import Console
 from cluster.corpora import Generation
 from cluster.datasets import Datasets
 from cluster.errors import InputError, NotFoundError
-from cluster.objects import open_store
+from cluster.objects import ObjectStore, open_store
 from cluster.records import SPLITS, Question, RaftExample
 from cluster.session import Session
 from cluster.settings import RaftSettings, Settings
 from data_prep.synth import Order, detect_metric, synth, version_of
-from tests.real_corpus import Built, IdleSession
+from tests.processes import kill_when
+from tests.real_corpus import Built, IdleSession, environment
 
 # both documents are in every state of the corpus that the tests of ingest leave behind
 FACTS = {
@@ -87,6 +90,70 @@ def test_set_is_built_once_and_does_not_depend_on_workers(built: Built, tmp_path
     session.vectors.close()
     assert repeated["version"] == report["version"]
     assert examples(settings, "again") == found
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_killed_synth_ends_as_if_it_had_not_been(built: Built, tmp_path: Path) -> None:
+    store = open_store(built.settings)
+    questions = write_questions(tmp_path / "qa.jsonl", 24)
+    whole = run_synth(built.settings, Order("docs", "whole", questions, None))
+
+    def half_built() -> bool:
+        return any(b"MapBatches(BuildExamples)" in command for command in running_commands())
+
+    options = ["--corpus", "docs", "--dataset", "killed", "--qa", str(questions)]
+    kill_when(half_built, ["synth", *options], environment(built.settings))
+    assert store.exists("datasets/killed/lock")
+    assert "killed" not in Datasets(store).names()
+    report = run_synth(built.settings, Order("docs", "killed", questions, None))
+    assert report["version"] == whole["version"]
+    assert durable_set(store, "killed") == durable_set(store, "whole")
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_set_whose_publishing_was_cut_short_does_not_exist_and_is_built_again(
+    built: Built, tmp_path: Path
+) -> None:
+    store = open_store(built.settings)
+    order = Order("docs", "short", write_questions(tmp_path / "qa.jsonl"), None)
+    version = run_synth(built.settings, order)["version"]
+    before = durable_set(store, "short")
+    for name in ("latest.json", f"{version}/manifest.json", f"{version}/README.md"):
+        store.delete(f"datasets/short/{name}")
+    with pytest.raises(NotFoundError):
+        Datasets(store).manifest("short")
+    assert not run_synth(built.settings, order)["unchanged"]
+    assert durable_set(store, "short") == before
+
+
+def run_synth(settings: Settings, order: Order) -> dict[str, Any]:
+    session = Session(settings, Console(quiet=True))
+    try:
+        return synth(session, order)
+    finally:
+        session.vectors.close()  # leaving the session would end the Ray that all tests share
+
+
+def running_commands() -> list[bytes]:
+    """Command lines of this machine; Ray names a worker's after what it runs."""
+    commands = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            commands.append(path.read_bytes())
+    return commands
+
+
+def durable_set(store: ObjectStore, name: str) -> dict[str, Any]:
+    """Everything that a synth leaves, but for the name of the set and the time."""
+    manifest = Datasets(store).manifest(name)
+    data = {s: manifest["files"].get(f"{s}-00000-of-00001.parquet") for s in SPLITS}
+    left = {key.removeprefix(f"datasets/{name}/") for key in store.list(f"datasets/{name}")}
+    del manifest["created"], manifest["dataset"], manifest["files"]
+    return {"manifest": manifest, "sha256": data, "keys": left}
 
 
 @pytest.mark.ray

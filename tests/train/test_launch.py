@@ -1,11 +1,5 @@
 """Ray Train end to end: several workers, killed drivers and finished runs end in the same adapter."""
 
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +12,7 @@ from cluster.console import Console
 from cluster.resolve import load_settings
 from cluster.session import Session
 from cluster.settings import TrainSettings
+from tests.processes import kill_when
 from tests.training_sets import TRAIN, publish_set
 from train.adapters_cli import check_adapter
 from train.cli import train_adapter
@@ -107,23 +102,10 @@ def test_driver_killed_mid_run_and_run_again_ends_in_the_same_version(
 
 def kill_after_checkpoint(run: Path, config: Path) -> None:
     """`openbook train` in a process of its own, killed as soon as its run has a checkpoint."""
-    options = ["--dataset", "lamps", "--adapter", "lamp", "--config", str(config)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cluster", "train", *options],
-        cwd=Path(__file__).parents[2],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        text=True,
-    )
-    deadline = time.monotonic() + 120
-    waiting = threading.Event()
     ledger = run / "checkpoint_manager_snapshot.json"
-    while not (ledger.is_file() and "checkpoint_" in ledger.read_text()):
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        assert time.monotonic() < deadline, "no checkpoint within two minutes"
-        waiting.wait(0.05)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    if process.stderr:
-        process.stderr.close()
+
+    def checkpointed() -> bool:
+        return ledger.is_file() and "checkpoint_" in ledger.read_text()
+
+    options = ["--dataset", "lamps", "--adapter", "lamp", "--config", str(config)]
+    kill_when(checkpointed, ["train", *options], {})
