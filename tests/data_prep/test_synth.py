@@ -100,8 +100,10 @@ def test_killed_synth_ends_as_if_it_had_not_been(built: Built, tmp_path: Path) -
     questions = write_questions(tmp_path / "qa.jsonl", 24)
     whole = run_synth(built.settings, Order("docs", "whole", questions, None))
 
+    before = builders()  # of the set above: they may still be ending
+
     def half_built() -> bool:
-        return any(b"MapBatches(BuildExamples)" in command for command in running_commands())
+        return bool(builders() - before)
 
     options = ["--corpus", "docs", "--dataset", "killed", "--qa", str(questions)]
     kill_when(half_built, ["synth", *options], environment(built.settings))
@@ -138,13 +140,14 @@ def run_synth(settings: Settings, order: Order) -> dict[str, Any]:
         session.vectors.close()  # leaving the session would end the Ray that all tests share
 
 
-def running_commands() -> list[bytes]:
-    """Command lines of this machine; Ray names a worker's after what it runs."""
-    commands = []
+def builders() -> set[int]:
+    """Processes of this machine that build examples; Ray names a worker's command after its work."""
+    found = set()
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-            commands.append(path.read_bytes())
-    return commands
+            if b"MapBatches(BuildExamples)" in path.read_bytes():
+                found.add(int(path.parent.name))
+    return found
 
 
 def durable_set(store: ObjectStore, name: str) -> dict[str, Any]:
