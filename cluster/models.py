@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from cluster.errors import NotFoundError
 from cluster.keys import content_id
@@ -35,6 +36,22 @@ def base_model_path(models: ModelSettings, home: Path) -> str:
     return str(_converted(ggufs[0], home / "models"))
 
 
+def base_tokenizer(models: ModelSettings, home: Path) -> Any:
+    """The base model's tokenizer with its chat template; never loads or converts weights."""
+    from transformers import AutoTokenizer
+
+    if not models.base.startswith(PACKAGE):
+        return AutoTokenizer.from_pretrained(models.base)
+    folder = _package_folder("models.base", models.base)
+    ggufs = sorted(folder.rglob("*.gguf"))
+    if not ggufs:
+        return AutoTokenizer.from_pretrained(_folder_with("models.base", folder, "config.json"))
+    converted = _target(ggufs[0], home / "models")
+    if (converted / "config.json").is_file():
+        return AutoTokenizer.from_pretrained(converted)
+    return AutoTokenizer.from_pretrained(ggufs[0].parent, gguf_file=ggufs[0].name)
+
+
 def torch_dtype(models: ModelSettings, use_gpu: bool) -> str:
     """The dtype that `models.dtype: auto` means here: bfloat16 where the hardware computes in it."""
     if models.dtype != "auto":
@@ -45,6 +62,13 @@ def torch_dtype(models: ModelSettings, use_gpu: bool) -> str:
 
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return "bfloat16" if native else "float32"
+
+
+def embedder_dtype(models: ModelSettings) -> str:
+    """The dtype to embed in on this machine: sentence-transformers takes a GPU where there is one."""
+    import torch
+
+    return torch_dtype(models, torch.cuda.is_available())
 
 
 def embedder_path(models: ModelSettings) -> str:
@@ -72,9 +96,13 @@ def _folder_with(setting: str, folder: Path, file: str) -> Path:
     return found[0].parent
 
 
+def _target(gguf: Path, cache: Path) -> Path:
+    """The folder of the converted model, whether it is there or not."""
+    return cache / f"{gguf.stem}-{content_id(gguf.name, gguf.stat().st_size, length=8)}"
+
+
 def _converted(gguf: Path, cache: Path) -> Path:
-    stamp = gguf.stat()
-    target = cache / f"{gguf.stem}-{content_id(gguf.name, stamp.st_size, length=8)}"
+    target = _target(gguf, cache)
     if (target / "config.json").is_file():
         return target.absolute()
     cache.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from cluster.corpora import Corpora
 from cluster.datasets import Datasets
 from cluster.embedder import Embedder
 from cluster.milvus_lite import EmbeddedMilvus
-from cluster.models import embedder_path
+from cluster.models import embedder_dtype, embedder_path
 from cluster.objects import ObjectStore, open_store
 from cluster.retrieval import Retriever
 from cluster.runtime import quiet_libraries, start_ray, stop_ray
@@ -88,7 +88,8 @@ class Session:
     @cached_property
     def embedder(self) -> Embedder:
         """The embedder; its weights load on first use."""
-        return Embedder(embedder_path(self.settings.models))
+        models = self.settings.models
+        return Embedder(embedder_path(models), embedder_dtype(models), models.embedder_batch_tokens)
 
     @cached_property
     def retriever(self) -> Retriever:
