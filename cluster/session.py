@@ -15,7 +15,7 @@ from cluster.corpora import Corpora
 from cluster.datasets import Datasets
 from cluster.embedder import Embedder
 from cluster.milvus_lite import EmbeddedMilvus
-from cluster.models import embedder_dtype, embedder_path
+from cluster.models import embedder_dtype, embedder_path, model_id
 from cluster.objects import ObjectStore, open_store
 from cluster.retrieval import Retriever
 from cluster.runtime import quiet_libraries, start_ray, stop_ray
@@ -94,7 +94,8 @@ class Session:
     @cached_property
     def retriever(self) -> Retriever:
         """Question -> chunks."""
-        return Retriever(self.embedder, self.vectors, self.settings.retrieval)
+        name = model_id(self.settings.models.embedder)
+        return Retriever(self.embedder, self.vectors, self.settings.retrieval, name)
 
     def start_ray(self) -> None:
         """Ray for this process; what this call started ends with the session."""

@@ -1,54 +1,51 @@
-"""Milvus: one collection per index of a corpus, written by upsert only; the only file with pymilvus.
+"""Milvus: one collection per index of a corpus, written by upsert only.
 
 A row is a chunk with its dense vector (cosine) and, where the server has BM25 functions (Milvus 2.5+,
-Milvus Lite 3+), a sparse vector that the server derives from `text`. Hybrid search fuses both by
-reciprocal rank on the server; older servers search dense only. Raw BM25 scores are never shown
-(Milvus Lite returns them negative): a hit's score is its cosine, its rank the fused order.
+Milvus Lite), a sparse vector that the server derives from `text`. Hybrid search fuses both by
+reciprocal rank on the server; collections of older servers are searched dense only. Raw BM25 scores
+are never shown (Milvus Lite returns them negative): a hit's score is its cosine, its rank the order.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, Literal
 
-import grpc
 import numpy as np
-from pymilvus import (
-    AnnSearchRequest,
-    DataType,
-    Function,
-    FunctionType,
-    MilvusClient,
-    MilvusException,
-    RRFRanker,
-)
+from pymilvus import AnnSearchRequest, DataType, Function, FunctionType, MilvusClient, RRFRanker
 
-from cluster.errors import NotFoundError, UnavailableError, UsageError
+from cluster.errors import SettingsError
+from cluster.milvus_calls import MilvusCalls
 from cluster.records import Chunk, Hit
+from cluster.rows import MAX_BYTES, PAYLOAD, hits_of, row_of
 from cluster.settings import MilvusSettings
 
-ROW_SCHEMA = "1"  # part of an index's name: a changed row schema is a new collection
-_PAYLOAD = ["doc_id", "uri", "title", "text", "page", "start", "end", "tokens", "metadata"]
-_MAX_BYTES = {"chunk_id": 64, "doc_id": 1024, "uri": 4096, "title": 4096, "text": 65535}
-_NO_PAGE = -1
-_FILTER_SIGNS = ("expr", "parse", "at column")  # of Milvus and of Milvus Lite
-_ID_PAGE = 8192
+Retrieval = Literal["hybrid", "dense only"]
+_BM25_SINCE = (2, 5)
+_PAGE = 8192
+# pages must come in the order of keys: Milvus Lite sorts only when asked, a server of 2.3 only unasked
+_BY_KEY = {"iterator": "True"}
+_DELETED_AT_ONCE = 1000
 # pymilvus pings idle channels every 10 s; Milvus Lite's server answers that with GOAWAY
 _KEEPALIVE = {"grpc.keepalive_time_ms": 300_000, "grpc.keepalive_permit_without_calls": False}
-_NOT_LOADED = ("released", "not loaded", "notload")
 
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """How to search: `top_k` hits from `candidates` of each leg; `filter` is a Milvus expression."""
+    """How to search: `top_k` hits from `candidates` of each leg; `filter` is a Milvus expression.
+
+    `fresh` waits until every acknowledged write is seen; without, the last seconds may be missing.
+    """
 
     top_k: int
-    mode: Literal["hybrid", "dense"]
+    mode: Literal["hybrid", "dense", "sparse"]
     candidates: int
     rrf_k: int
     filter: str | None = None
+    fresh: bool = False
 
 
 class VectorStore:
@@ -56,78 +53,94 @@ class VectorStore:
 
     def __init__(self, settings: MilvusSettings, uri: str) -> None:
         self._settings = settings
+        self._calls = MilvusCalls(uri, settings)
+        self._with_sparse: dict[str, bool] = {}
         self.uri = uri
 
     @cached_property
+    def version(self) -> str:
+        """What the server says it is, such as `v2.6.2` or `milvus_lite-3.2.2`."""
+        with self._calls.explained():
+            return str(self._client.get_server_version())
+
+    @property
     def full_text(self) -> bool:
-        """Whether the server has BM25 functions."""
-        with self._explained():
-            version = str(self._client.get_server_version()).lstrip("v")
-        if "lite" in version.lower():
-            return True
-        major, minor = (int(part) for part in version.split("-")[0].split(".")[:2])
-        return (major, minor) >= (2, 5)
+        """Whether the server has BM25 functions; a version without numbers is taken for a new one."""
+        number = re.search(r"(\d+)\.(\d+)", self.version)
+        return number is None or (int(number[1]), int(number[2])) >= _BM25_SINCE
+
+    @property
+    def one_writer(self) -> bool:
+        """Whether only one process may write at a time: Milvus Lite."""
+        return self.version.startswith(("milvus_lite", "milvus-lite"))
+
+    def retrieval(self, collection: str) -> Retrieval:
+        """What a collection can be searched by; NotFoundError when it is not there."""
+        with self._calls.explained(collection):
+            return "hybrid" if self._has_sparse(collection) else "dense only"
 
     def exists(self, collection: str) -> bool:
         """Whether the collection is there."""
-        with self._explained():
+        with self._calls.explained():
             return bool(self._client.has_collection(collection))
 
     def ensure(self, collection: str, dimension: int) -> None:
-        """Make the collection if needed and load it; idempotent."""
-        with self._explained():
+        """Make the collection if needed and load it; idempotent, also after a kill half-way."""
+        with self._calls.explained():
             if not self._client.has_collection(collection):
-                schema, index = self._schema(dimension)
-                self._client.create_collection(collection, schema=schema, index_params=index)
+                self._client.create_collection(collection, schema=self._schema(dimension))
+                self._with_sparse.pop(collection, None)
+            self._ensure_indexes(collection)
             self._client.load_collection(collection)
 
     def upsert(self, collection: str, chunks: Sequence[Chunk], vectors_NE: np.ndarray) -> int:
-        """Write or replace rows by `chunk_id`; returns how many."""
+        """Write or replace rows by `chunk_id`; returns how many. Passing trouble is waited out."""
         if not chunks:
             return 0
-        rows = [_row(c, vector) for c, vector in zip(chunks, vectors_NE.tolist(), strict=True)]
-        with self._explained():
-            self._client.upsert(collection, rows, timeout=self._settings.timeout_s)
+        rows = [row_of(c, vector) for c, vector in zip(chunks, vectors_NE.tolist(), strict=True)]
+        timeout_s = self._settings.timeout_s
+        with self._calls.explained():
+            self._calls.retried(lambda: self._client.upsert(collection, rows, timeout=timeout_s))
         return len(rows)
 
     def delete(self, collection: str, chunk_ids: Sequence[str]) -> None:
         """Remove rows; ids that are not there are no error."""
-        with self._explained():
-            for start in range(0, len(chunk_ids), 1000):
-                self._client.delete(collection, ids=list(chunk_ids[start : start + 1000]))
+        with self._calls.explained():
+            for start in range(0, len(chunk_ids), _DELETED_AT_ONCE):
+                ids = list(chunk_ids[start : start + _DELETED_AT_ONCE])
+                self._calls.retried(partial(self._client.delete, collection, ids=ids))
 
     def count(self, collection: str) -> int:
         """Rows, counting every acknowledged write."""
-        with self._explained():
-            found = self._on_loaded(
-                collection,
-                lambda: self._client.query(
-                    collection, filter="", output_fields=["count(*)"], consistency_level="Strong"
-                ),
-            )
+        found = self._read(
+            collection,
+            lambda: self._client.query(
+                collection, filter="", output_fields=["count(*)"], consistency_level="Strong"
+            ),
+        )
         return int(found[0]["count(*)"])
 
     def chunk_ids(self, collection: str) -> set[str]:
         """The ids of all rows."""
-        found: set[str] = set()
-        with self._explained():
-            pages = self._on_loaded(
-                collection,
-                lambda: self._client.query_iterator(
-                    collection,
-                    batch_size=_ID_PAGE,
-                    output_fields=["chunk_id"],
-                    consistency_level="Strong",
-                ),
-            )
-            while page := pages.next():
-                found.update(row["chunk_id"] for row in page)
-            pages.close()
+        return set(self.digests(collection))
+
+    def digests(self, collection: str) -> dict[str, str]:
+        """`chunk_id` -> `digest` (see `cluster/rows.py`) of all rows, counting every acknowledged write.
+
+        Pages by key: pymilvus' iterator reads at the client's clock on older servers, which may be
+        behind the last write.
+        """
+        found: dict[str, str] = {}
+        while page := self._read(
+            collection, lambda: self._page(collection, max(found, default=""))
+        ):
+            found.update((row["chunk_id"], row["digest"]) for row in page)
         return found
 
     def drop(self, collection: str) -> None:
         """Remove the collection; no error when it is not there."""
-        with self._explained():
+        self._with_sparse.pop(collection, None)
+        with self._calls.explained():
             self._client.drop_collection(collection)
 
     def search(
@@ -137,27 +150,31 @@ class VectorStore:
         vectors_QE: np.ndarray,
         options: SearchOptions,
     ) -> list[list[Hit]]:
-        """For each query its hits, best first; empty lists for an empty collection."""
+        """For each query its hits, best first; empty lists for an empty collection.
+
+        SettingsError for `sparse` where the collection has no BM25; `hybrid` is `dense` there.
+        """
         common: dict[str, Any] = {
             "limit": options.top_k,
-            "output_fields": [*_PAYLOAD, "dense"],
+            "output_fields": [*PAYLOAD, "dense"],
             "timeout": self._settings.timeout_s,
         }
+        if options.fresh:
+            common["consistency_level"] = "Strong"
 
         def run() -> Any:
-            if options.mode == "hybrid" and self.full_text:
+            mode = self._mode(collection, options)
+            if mode == "hybrid":
                 legs = _legs(texts, vectors_QE, options)
                 ranker = RRFRanker(options.rrf_k)
                 return self._client.hybrid_search(collection, legs, ranker, **common)
-            filter = options.filter or ""
-            queries = vectors_QE.tolist()
+            queries = list(texts) if mode == "sparse" else vectors_QE.tolist()
             return self._client.search(
-                collection, queries, anns_field="dense", filter=filter, **common
+                collection, queries, anns_field=mode, filter=options.filter or "", **common
             )
 
-        with self._explained(collection):
-            found = self._on_loaded(collection, run)
-        return [_hits(rows, query) for rows, query in zip(found, vectors_QE, strict=True)]
+        found = self._read(collection, run)
+        return [hits_of(rows, query_E) for rows, query_E in zip(found, vectors_QE, strict=True)]
 
     def close(self) -> None:
         """Drop the connection."""
@@ -165,25 +182,49 @@ class VectorStore:
             self._client.close()
             del self.__dict__["_client"]
 
-    def _on_loaded(self, collection: str, run: Callable[[], Any]) -> Any:
-        """`run()`; if the server has the collection but not in memory (it was restarted), load it."""
-        try:
-            return run()
-        except MilvusException as error:
-            if not any(word in str(error.message).lower() for word in _NOT_LOADED):
-                raise
-        self._client.load_collection(collection)
-        return run()
+    def _page(self, collection: str, after: str) -> Any:
+        return self._client.query(
+            collection,
+            filter=f'chunk_id > "{after}"',
+            output_fields=["chunk_id", "digest"],
+            limit=_PAGE,
+            consistency_level="Strong",
+            **_BY_KEY if self.one_writer else {},
+        )
+
+    def _read(self, collection: str, run: Any) -> Any:
+        with self._calls.explained(collection):
+            return self._calls.on_loaded(run, lambda: self._client.load_collection(collection))
+
+    def _mode(self, collection: str, options: SearchOptions) -> str:
+        if options.mode == "dense" or self._has_sparse(collection):
+            return options.mode
+        if options.mode == "hybrid":
+            return "dense"
+        raise SettingsError(
+            f"retrieval.mode='sparse': collection {collection!r} in Milvus {self.version} at {self.uri} "
+            "has no BM25 index; set retrieval.mode to hybrid or dense, or use Milvus 2.5+ and ingest "
+            "the corpus into a new collection"
+        )
+
+    def _has_sparse(self, collection: str) -> bool:
+        """A property of the collection and not of the server: that may have been upgraded since."""
+        if collection not in self._with_sparse:
+            fields = self._client.describe_collection(collection)["fields"]
+            self._with_sparse[collection] = "sparse" in {field["name"] for field in fields}
+        return self._with_sparse[collection]
 
     @cached_property
     def _client(self) -> MilvusClient:
         # pymilvus prints a traceback for each refused call; our errors say the same in one line
         logging.getLogger("pymilvus").setLevel(logging.CRITICAL)
         s = self._settings
-        options: dict[str, Any] = {
-            "server_pem_path": s.server_pem_path,
-            "server_name": s.server_name,
-        }
+        if s.server_pem_path and not Path(s.server_pem_path).is_file():
+            raise SettingsError(
+                f"milvus.server_pem_path={s.server_pem_path!r} is not a file; it must hold the "
+                "certificate (PEM) that the server's certificate is checked against"
+            )
+        options = {"server_pem_path": s.server_pem_path, "server_name": s.server_name}
         return MilvusClient(
             uri=self.uri,
             token=s.token.get_secret_value() if s.token else "",
@@ -196,69 +237,33 @@ class VectorStore:
             **{name: value for name, value in options.items() if value},
         )
 
-    def _schema(self, dimension: int) -> tuple[Any, Any]:
+    def _schema(self, dimension: int) -> Any:
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field("chunk_id", DataType.VARCHAR, is_primary=True, max_length=64)
         for name in ("doc_id", "uri", "title"):
-            schema.add_field(name, DataType.VARCHAR, max_length=_MAX_BYTES[name])
+            schema.add_field(name, DataType.VARCHAR, max_length=MAX_BYTES[name])
         analyzed = {"enable_analyzer": True} if self.full_text else {}
-        schema.add_field("text", DataType.VARCHAR, max_length=_MAX_BYTES["text"], **analyzed)
+        schema.add_field("text", DataType.VARCHAR, max_length=MAX_BYTES["text"], **analyzed)
         for name in ("page", "start", "end", "tokens"):
             schema.add_field(name, DataType.INT64)
         schema.add_field("metadata", DataType.JSON)
+        schema.add_field("digest", DataType.VARCHAR, max_length=16)
         schema.add_field("tenant", DataType.VARCHAR, max_length=64)
         schema.add_field("dense", DataType.FLOAT_VECTOR, dim=dimension)
-        index = MilvusClient.prepare_index_params()
-        index.add_index("dense", index_type="AUTOINDEX", metric_type="COSINE")
         if self.full_text:
             schema.add_field("sparse", DataType.SPARSE_FLOAT_VECTOR)
             schema.add_function(Function("bm25", FunctionType.BM25, ["text"], ["sparse"]))
-            index.add_index("sparse", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-        return schema, index
+        return schema
 
-    @contextmanager
-    def _explained(self, collection: str | None = None) -> Iterator[None]:
-        """Milvus' and gRPC's errors as ours."""
-        try:
-            yield
-        except MilvusException as error:
-            text = str(error.message)
-            if collection and ("not found" in text.lower() or "not exist" in text.lower()):
-                raise NotFoundError(
-                    f"collection {collection!r} is not in Milvus at {self.uri}; ingest the corpus again"
-                ) from error
-            if collection and any(sign in text.lower() for sign in _FILTER_SIGNS):
-                raise UsageError(f"Milvus refused the filter: {text}") from error
-            raise UnavailableError(self._failed(text)) from error
-        except (grpc.RpcError, ConnectionError) as error:
-            raise UnavailableError(self._failed(str(error))) from error
-
-    def _failed(self, reason: str) -> str:
-        return (
-            f"Milvus at {self.uri} failed: {reason}; check milvus.uri and the credentials, and that "
-            "the server runs (`openbook doctor`)"
-        )
-
-
-def _row(chunk: Chunk, vector: Sequence[float]) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "chunk_id": chunk.chunk_id,
-        "doc_id": chunk.doc_id,
-        "uri": chunk.uri,
-        "title": chunk.title,
-        "text": chunk.text,
-        "page": _NO_PAGE if chunk.page is None else chunk.page,
-        "start": chunk.start,
-        "end": chunk.end,
-        "tokens": chunk.tokens,
-        "metadata": dict(chunk.metadata),
-        "tenant": "",
-        "dense": vector,
-    }
-    for name, limit in _MAX_BYTES.items():
-        if len(row[name].encode()) > limit:
-            raise UsageError(f"chunk of {chunk.uri!r}: {name} is longer than {limit} bytes")
-    return row
+    def _ensure_indexes(self, collection: str) -> None:
+        made = set(self._client.list_indexes(collection))
+        missing = MilvusClient.prepare_index_params()
+        if "dense" not in made:
+            missing.add_index("dense", index_type="AUTOINDEX", metric_type="COSINE")
+        if self._has_sparse(collection) and "sparse" not in made:
+            missing.add_index("sparse", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
+        if len(missing):
+            self._client.create_index(collection, missing)
 
 
 def _legs(texts: Sequence[str], vectors_QE: np.ndarray, options: SearchOptions) -> list[Any]:
@@ -266,14 +271,3 @@ def _legs(texts: Sequence[str], vectors_QE: np.ndarray, options: SearchOptions) 
         AnnSearchRequest(data, field, {}, limit=options.candidates, expr=options.filter or "")
         for data, field in ((vectors_QE.tolist(), "dense"), (list(texts), "sparse"))
     ]
-
-
-def _hits(rows: Sequence[Any], query: np.ndarray) -> list[Hit]:
-    hits = []
-    for rank, row in enumerate(rows, 1):
-        entity = row["entity"]
-        fields = {name: entity[name] for name in _PAYLOAD}
-        fields["page"] = None if entity["page"] == _NO_PAGE else entity["page"]
-        chunk = Chunk(chunk_id=row["chunk_id"] if "chunk_id" in row else row["id"], **fields)
-        hits.append(Hit(chunk, float(np.dot(query, np.asarray(entity["dense"]))), rank))
-    return hits

@@ -12,8 +12,8 @@ from cluster.errors import NotFoundError
 from cluster.keys import collection_name, content_id
 from cluster.models import model_id
 from cluster.objects import ObjectStore
+from cluster.rows import ROW_SCHEMA
 from cluster.settings import Settings
-from cluster.vectors import ROW_SCHEMA
 from data_prep.chunk import describe_chunker
 from data_prep.ledger import Entry, read_ledger
 
@@ -56,7 +56,8 @@ class Base:
 def describe_index(settings: Settings, corpus: str, dimension: int) -> Index:
     """The index that the settings mean, for an embedder with vectors of this length."""
     embedder = model_id(settings.models.embedder)
-    return Index(corpus, describe_chunker(settings.chunk, embedder), embedder, dimension)
+    chunker = describe_chunker(settings.chunk, embedder, settings.ingest.pdf_parser)
+    return Index(corpus, chunker, embedder, dimension)
 
 
 def live_generation(corpora: Corpora, corpus: str) -> Generation | None:

@@ -13,6 +13,7 @@ from cluster.objects import LocalStore
 from cluster.runtime import quiet_libraries, start_ray, stop_ray
 from cluster.settings import MilvusSettings, ModelSettings, RaySettings, Settings
 from cluster.vectors import VectorStore
+from tests.milvus_servers import has_real_server, real_server
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
@@ -50,6 +51,15 @@ def embedder() -> Embedder:
 def milvus_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with EmbeddedMilvus(tmp_path_factory.mktemp("milvus")) as server:
         yield server.uri
+
+
+@pytest.fixture(scope="session")
+def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusSettings]:
+    """A Milvus server of before BM25, over TLS, with users."""
+    if not has_real_server():
+        pytest.skip("the Milvus server is not installed: pip install milvus==2.3.5 (Linux x86-64)")
+    with real_server(tmp_path_factory.mktemp("milvus-server")) as settings:
+        yield settings
 
 
 @pytest.fixture

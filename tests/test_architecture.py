@@ -37,9 +37,10 @@ LIGHT = [
 HEAVY = {"ray", "torch", "transformers", "peft", "pymilvus", "sentence_transformers", "pandas"}
 CLUSTER = {
     "__init__", "__main__", "adapters", "artifacts", "cli", "config_cli", "console", "corpora",
-    "datasets", "doctor", "doctor_cli", "embedder", "errors", "keys", "leases", "milvus_lite", "models",
+    "datasets", "doctor", "doctor_cli", "embedder", "errors", "keys", "leases", "milvus_calls",
+    "milvus_lite", "models",
     "objects", "objects_local", "objects_s3", "options", "pointers", "prompts", "quotes", "records",
-    "resolve", "retrieval", "runtime", "search_cli", "session", "settings", "vectors",
+    "resolve", "retrieval", "rows", "runtime", "search_cli", "session", "settings", "vectors",
 }  # fmt: skip
 
 

@@ -1,22 +1,23 @@
-"""The vector store against a real Milvus Lite server: upsert, search, errors, life of the server."""
+"""The vector store holds one contract on Milvus Lite and on a Milvus server without BM25."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 
+import grpc
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
-from cluster.errors import NotFoundError, UnavailableError, UsageError
+from cluster.errors import NotFoundError, SettingsError, UnavailableError, UsageError
 from cluster.keys import collection_name
-from cluster.milvus_lite import EmbeddedMilvus
 from cluster.records import Chunk
 from cluster.settings import MilvusSettings
 from cluster.vectors import SearchOptions, VectorStore
+from tests.milvus_servers import FlakyMilvus
 
-HYBRID = SearchOptions(top_k=2, mode="hybrid", candidates=10, rrf_k=60)
-DENSE = SearchOptions(top_k=2, mode="dense", candidates=10, rrf_k=60)
+HYBRID = SearchOptions(top_k=2, mode="hybrid", candidates=10, rrf_k=60, fresh=True)
+DENSE = SearchOptions(top_k=2, mode="dense", candidates=10, rrf_k=60, fresh=True)
+SPARSE = SearchOptions(top_k=2, mode="sparse", candidates=10, rrf_k=60, fresh=True)
+SERVER = pytest.param("server", marks=[pytest.mark.slow, pytest.mark.timeout(180)])
 
 
 def chunk(number: int, text: str, page: int | None = None) -> Chunk:
@@ -30,6 +31,24 @@ def unit(*values: float) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
+@pytest.fixture(params=["lite", SERVER])
+def vectors(request: pytest.FixtureRequest) -> Iterator[VectorStore]:
+    if request.param == "lite":
+        settings = MilvusSettings(uri=request.getfixturevalue("milvus_uri"))
+    else:
+        settings = request.getfixturevalue("milvus_server")
+    client = VectorStore(settings, settings.uri)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def lite(milvus_uri: str) -> Iterator[VectorStore]:
+    client = VectorStore(MilvusSettings(), milvus_uri)
+    yield client
+    client.close()
+
+
 @pytest.fixture
 def collection(vectors: VectorStore, request: pytest.FixtureRequest) -> str:
     name = collection_name("tests", str(abs(hash(request.node.name))))
@@ -40,7 +59,7 @@ def collection(vectors: VectorStore, request: pytest.FixtureRequest) -> str:
         chunk(1, "port 4720 is open"),
         chunk(2, "cats"),
     ]
-    vectors.upsert(name, chunks, np.stack([unit(1, 0, 0), unit(0, 1, 0), unit(0, 0, 1)]))
+    vectors.upsert(name, chunks, np.eye(3, dtype=np.float32))
     return name
 
 
@@ -63,11 +82,58 @@ def test_search_returns_the_whole_chunk_with_cosine_and_rank(
     assert amber == chunk(0, "amber lamp blinks", page=4)
 
 
-def test_hybrid_search_finds_the_word_that_the_vector_misses(
+def test_search_by_words_is_there_where_the_server_has_bm25(
     vectors: VectorStore, collection: str
 ) -> None:
-    hits = vectors.search(collection, ["4720"], unit(0, 0, 1)[None], HYBRID)[0]
-    assert {hit.chunk.chunk_id for hit in hits} == {"c1", "c2"}
+    vector = unit(0, 0, 1)[None]
+    hits = vectors.search(collection, ["4720"], vector, HYBRID)[0]
+    if vectors.retrieval(collection) == "hybrid":
+        assert {hit.chunk.chunk_id for hit in hits} == {"c1", "c2"}
+        (hit,) = vectors.search(collection, ["4720"], vector, SPARSE)[0]
+        assert (hit.chunk.chunk_id, hit.score) == ("c1", 0.0)
+    else:
+        assert hits[0].chunk.chunk_id == "c2"
+        with pytest.raises(SettingsError, match=r"retrieval\.mode='sparse'.*v2\.3\.5"):
+            vectors.search(collection, ["4720"], vector, SPARSE)
+
+
+def test_server_says_what_it_can_do(lite: VectorStore) -> None:
+    assert (lite.full_text, lite.one_writer) == (True, True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_old_server_named_lite_is_neither_lite_nor_hybrid(milvus_server: MilvusSettings) -> None:
+    store = VectorStore(milvus_server, milvus_server.uri)
+    assert store.version == "v2.3.5-lite"
+    assert (store.full_text, store.one_writer) == (False, False)
+    store.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(
+    "wrong", [{"password": SecretStr("no")}, {"user": None, "password": None}, {"server_name": "x"}]
+)
+def test_server_is_reached_with_tls_user_and_password_only(
+    milvus_server: MilvusSettings, wrong: dict[str, object]
+) -> None:
+    settings = milvus_server.model_copy(update={**wrong, "timeout_s": 3})
+    store = VectorStore(settings, settings.uri)
+    with pytest.raises(UnavailableError, match="credentials"):
+        store.exists("x")
+    token = MilvusSettings(
+        uri=milvus_server.uri,
+        token=SecretStr("root:Milvus"),
+        server_pem_path=milvus_server.server_pem_path,
+    )
+    assert not VectorStore(token, token.uri).exists("openbook_none")
+
+
+def test_certificate_that_is_not_there_is_named() -> None:
+    settings = MilvusSettings(uri="https://localhost:1", server_pem_path="/none.pem")
+    with pytest.raises(SettingsError, match=r"milvus\.server_pem_path='/none\.pem'"):
+        VectorStore(settings, settings.uri).exists("x")
 
 
 def test_search_of_several_queries_answers_each(vectors: VectorStore, collection: str) -> None:
@@ -77,7 +143,7 @@ def test_search_of_several_queries_answers_each(vectors: VectorStore, collection
 
 
 def test_search_with_a_filter_sees_only_what_matches(vectors: VectorStore, collection: str) -> None:
-    options = SearchOptions(5, "hybrid", 10, 60, filter='doc_id == "d2"')
+    options = SearchOptions(5, "hybrid", 10, 60, filter='doc_id == "d2"', fresh=True)
     hits = vectors.search(collection, ["lamp"], unit(1, 0, 0)[None], options)[0]
     assert [hit.chunk.doc_id for hit in hits] == ["d2"]
 
@@ -115,47 +181,59 @@ def test_milvus_that_is_down_is_named_with_what_to_do() -> None:
         store.count("x")
 
 
-def test_embedded_server_is_shared_and_stopped_by_the_last_user(tmp_path: Path) -> None:
-    with EmbeddedMilvus(tmp_path) as first:
-        pid = json.loads((tmp_path / "server.json").read_text())["pid"]
-        with EmbeddedMilvus(tmp_path) as second:
-            assert second.uri == first.uri
-        assert Path(f"/proc/{pid}").exists()
-    assert not Path(f"/proc/{pid}").exists()
-    assert not (tmp_path / "server.json").exists()
-
-
-def test_embedded_server_of_a_killed_process_is_found_with_its_rows(tmp_path: Path) -> None:
-    code = (
-        "import sys, pathlib, os, signal, numpy\n"
-        "from cluster.milvus_lite import EmbeddedMilvus\nfrom cluster.records import Chunk\n"
-        "from cluster.settings import MilvusSettings\nfrom cluster.vectors import VectorStore\n"
-        "server = EmbeddedMilvus(pathlib.Path(sys.argv[1])).__enter__()\n"
-        "store = VectorStore(MilvusSettings(), server.uri)\nstore.ensure('kept', 3)\n"
-        "chunk = Chunk('c', 'd', 'u', 't', 'text', None, 0, 4, 1)\n"
-        "store.upsert('kept', [chunk], numpy.eye(1, 3, dtype='float32'))\n"
-        "print(server.uri, flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+def test_half_made_collection_is_completed(vectors: VectorStore, collection: str) -> None:
+    vectors._client.release_collection(collection)
+    vectors._client.drop_index(collection, "dense")
+    vectors.ensure(collection, 3)
+    assert vectors.search(collection, ["x"], unit(1, 0, 0)[None], DENSE)[0][0].chunk == chunk(
+        0, "amber lamp blinks", page=4
     )
-    root = Path(__file__).parents[2]
-    killed = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, cwd=root, check=False
+
+
+def test_digest_tells_rows_of_one_id_apart(vectors: VectorStore, collection: str) -> None:
+    before = vectors.digests(collection)
+    moved = chunk(0, "amber lamp blinks", page=5)
+    vectors.upsert(collection, [moved], unit(1, 0, 0)[None])
+    after = vectors.digests(collection)
+    assert before.keys() == after.keys()
+    assert [key for key in before if before[key] != after[key]] == ["c0"]
+
+
+@pytest.fixture
+def flaky(milvus_uri: str) -> Iterator[FlakyMilvus]:
+    with FlakyMilvus(milvus_uri) as proxy:
+        yield proxy
+
+
+def flaky_store(proxy: FlakyMilvus, attempts: int) -> VectorStore:
+    settings = MilvusSettings(attempts=attempts, retry_wait_s=0.01, timeout_s=10)
+    store = VectorStore(settings, proxy.uri)
+    store.ensure("flaky", 3)
+    return store
+
+
+def test_write_that_meets_passing_trouble_is_repeated(flaky: FlakyMilvus) -> None:
+    store = flaky_store(flaky, attempts=3)
+    flaky.upsert_errors.extend(
+        [grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED]
     )
-    with EmbeddedMilvus(tmp_path) as server:
-        assert server.uri == killed.stdout.decode().strip()
-        store = VectorStore(MilvusSettings(), server.uri)
-        assert store.count("kept") == 1
-        store.close()
+    assert store.upsert("flaky", [chunk(1, "text")], unit(1, 0, 0)[None]) == 1
+    assert (flaky.upserts, store.count("flaky")) == (3, 1)
+    store.close()
 
 
-def test_collection_is_searched_after_the_server_was_restarted(tmp_path: Path) -> None:
-    with EmbeddedMilvus(tmp_path) as server:
-        store = VectorStore(MilvusSettings(), server.uri)
-        store.ensure("kept", 3)
-        store.upsert("kept", [chunk(1, "text")], unit(1, 0, 0)[None])
-        store.close()
-    with EmbeddedMilvus(tmp_path) as server:
-        store = VectorStore(MilvusSettings(), server.uri)
-        hits = store.search("kept", ["text"], unit(1, 0, 0)[None], HYBRID)
-        assert [hit.chunk.chunk_id for hit in hits[0]] == ["c1"]
-        assert store.chunk_ids("kept") == {"c1"}
-        store.close()
+def test_write_gives_up_with_the_last_reason(flaky: FlakyMilvus) -> None:
+    store = flaky_store(flaky, attempts=2)
+    flaky.upsert_errors.extend([grpc.StatusCode.RESOURCE_EXHAUSTED] * 9)
+    with pytest.raises(UnavailableError, match=r"(?s)gave up after 2 attempts.*scripted trouble"):
+        store.upsert("flaky", [chunk(1, "text")], unit(1, 0, 0)[None])
+    store.close()
+
+
+def test_write_that_can_never_succeed_is_not_repeated(flaky: FlakyMilvus) -> None:
+    store = flaky_store(flaky, attempts=5)
+    flaky.upsert_errors.extend([grpc.StatusCode.PERMISSION_DENIED] * 9)
+    with pytest.raises(UnavailableError, match="scripted trouble"):
+        store.upsert("flaky", [chunk(1, "text")], unit(1, 0, 0)[None])
+    assert flaky.upserts == 1
+    store.close()

@@ -1,0 +1,61 @@
+"""A chunk as a row of Milvus and back. Pure: `cluster/vectors.py` talks to the server.
+
+`digest` in a row names what its `chunk_id` does not (title, address, page, metadata), so that two short
+columns tell whether a row is the one that is wanted.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cluster.errors import UsageError
+from cluster.keys import canonical_json
+from cluster.records import Chunk, Hit
+
+ROW_SCHEMA = "2"  # part of an index's name: a changed row schema is a new collection
+PAYLOAD = ["doc_id", "uri", "title", "text", "page", "start", "end", "tokens", "metadata"]
+MAX_BYTES = {"chunk_id": 64, "doc_id": 1024, "uri": 4096, "title": 4096, "text": 65535}
+_NO_PAGE = -1
+
+
+def row_digest(uri: str, title: str, page: int | None, metadata: str) -> str:
+    """16 hex digits; `metadata` is canonical JSON."""
+    text = "\x1f".join((uri, title, str(page), metadata))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def row_of(chunk: Chunk, vector: Sequence[float]) -> dict[str, Any]:
+    """The row to upsert; UsageError when a field is longer than Milvus takes."""
+    row: dict[str, Any] = {
+        "chunk_id": chunk.chunk_id,
+        "doc_id": chunk.doc_id,
+        "uri": chunk.uri,
+        "title": chunk.title,
+        "text": chunk.text,
+        "page": _NO_PAGE if chunk.page is None else chunk.page,
+        "start": chunk.start,
+        "end": chunk.end,
+        "tokens": chunk.tokens,
+        "metadata": dict(chunk.metadata),
+        "digest": row_digest(chunk.uri, chunk.title, chunk.page, canonical_json(chunk.metadata)),
+        "tenant": "",
+        "dense": vector,
+    }
+    for name, limit in MAX_BYTES.items():
+        if len(row[name].encode()) > limit:
+            raise UsageError(f"chunk of {chunk.uri!r}: {name} is longer than {limit} bytes")
+    return row
+
+
+def hits_of(rows: Sequence[Any], query_E: np.ndarray) -> list[Hit]:
+    """Found rows in their order; the score is the cosine to the query's vector."""
+    hits = []
+    for rank, row in enumerate(rows, 1):
+        entity = row["entity"]
+        fields = {name: entity[name] for name in PAYLOAD}
+        fields["page"] = None if entity["page"] == _NO_PAGE else entity["page"]
+        chunk = Chunk(chunk_id=row["chunk_id"] if "chunk_id" in row else row["id"], **fields)
+        hits.append(Hit(chunk, float(np.dot(query_E, np.asarray(entity["dense"]))), rank))
+    return hits
