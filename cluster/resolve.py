@@ -17,7 +17,7 @@ from cluster.settings import Section, Settings
 
 ENV_PREFIX = "OPENBOOK_"
 FILE_NAME = "openbook.yaml"
-_SECRETS = {"secret_key", "token", "password"}
+_SECRETS = {"secret_key", "token", "password", "api_key"}
 
 
 @dataclass(frozen=True, slots=True)
