@@ -18,7 +18,7 @@ from data_prep.teacher_prompts import answer_call, questions_call
 from data_prep.written import Asked, normalized, questions_in, record_of
 
 # chunks in a wave, for each call that may be under way: enough that the end of a round idles little
-_WAVE = 16
+_WAVE = 4
 
 
 class Author:

@@ -186,4 +186,9 @@ def endpoint_url(url: str) -> str:
         raise SettingsError(f"teacher.url={url!r} is not an address: {error}") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise SettingsError(f"teacher.url={url!r} is not of the form https://HOST/v1")
+    if parsed.userinfo or parsed.query:
+        raise SettingsError(
+            f"teacher.url for {parsed.host!r} holds a user, a password or a query; addresses are shown "
+            "in messages: put the secret into teacher.api_key"
+        )
     return url.rstrip("/").removesuffix("/chat/completions")

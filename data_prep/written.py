@@ -25,6 +25,8 @@ _FENCE = re.compile(r"^```[a-z]*\s*\n(.*?)\n?```$", re.DOTALL)
 _NUMBERING = re.compile(r"^(?:\d{1,2}[.)]|[-*•]|Q\d{0,2}[:.])\s+")
 _QUOTED = re.compile(re.escape(QUOTE_BEGIN) + ".*?" + re.escape(QUOTE_END), re.DOTALL)
 _HOLE = "\x00"
+# open reasoning models think aloud first
+_THINKING = re.compile(r"^\s*<think>.*?</think>\s*", re.DOTALL)
 # finish reasons of an endpoint that are not an end of the text
 _CUT = {"length": "truncated", "max_tokens": "truncated"}
 _REFUSED = ("refusal", "content_filter", "too_long")
@@ -44,7 +46,7 @@ def questions_in(reply: Reply, chunk: Chunk, most: int) -> tuple[list[Asked], li
     """The usable questions of a reply, at most `most`, and a reason for each that is not."""
     if reason := _unusable(reply):
         return [], [reason]
-    texts = _json_questions(reply.text)
+    texts = _json_questions(_said(reply))
     if texts is None:
         return [], ["not_json"]
     asked, reasons = [], []
@@ -62,7 +64,7 @@ def record_of(asked: Asked, reply: Reply, generation: str) -> dict[str, Any] | s
     """A line of a question file without its split; or the reason why the answer cannot be used."""
     if reason := _unusable(reply):
         return reason
-    parsed = parse(reply.text)
+    parsed = parse(_said(reply))
     if parsed.answer is None:
         return "no_answer_mark"
     answer = strip_markers(parsed.answer)
@@ -94,9 +96,13 @@ def _unusable(reply: Reply) -> str | None:
         return _CUT[reply.finish_reason]
     if reply.finish_reason in _REFUSED:
         return reply.finish_reason
-    if not reply.text.strip():
+    if not _said(reply):
         return "empty"
-    return "refusal" if is_refusal(reply.text) else None
+    return "refusal" if is_refusal(_said(reply)) else None
+
+
+def _said(reply: Reply) -> str:
+    return _THINKING.sub("", reply.text).strip()
 
 
 def _json_questions(text: str) -> list[str] | None:

@@ -169,3 +169,10 @@ def test_rate_limit_spaces_the_calls(limit: str) -> None:
 def test_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match=r"teacher\.url"):
         Teacher(settings(url))
+
+
+@pytest.mark.parametrize("url", ["https://me:hidden@host/v1", "https://host/v1?key=hidden"])
+def test_address_with_a_secret_in_it_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"teacher\.api_key") as caught:
+        Teacher(settings(url))
+    assert "hidden" not in str(caught.value)

@@ -41,6 +41,7 @@ def read_answer(text: str, asked: Asked = ASKED, **reply: Any) -> dict[str, Any]
         '["What does the lamp draw?", "Who sells bulbs?"]',
         '```json\n{"questions": ["1. What does the lamp  draw?", "- Who sells bulbs?"]}\n```',
         '```\n["Q1: What does the lamp draw?", "2) Who sells bulbs?"]\n```',
+        '<think>\n["What?"]</think>\n\n["What does the lamp draw?", "Who sells bulbs?"]',
     ],
 )
 def test_questions_are_read_from_json_in_its_usual_wrappings(text: str) -> None:
@@ -55,6 +56,7 @@ def test_questions_are_read_from_json_in_its_usual_wrappings(text: str) -> None:
         ('{"questions": [{"q": "What?"}]}', "stop", "not_json"),
         ('{"questions": ["What does the', "length", "truncated"),
         ("", "stop", "empty"),
+        ("<think>What to ask?</think>", "stop", "empty"),
         ("", "content_filter", "content_filter"),
         ("", "too_long", "too_long"),
         ("no", "refusal", "refusal"),
