@@ -12,7 +12,7 @@ from urllib.parse import urlparse
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ResponseStreamingError
 
 from cluster.errors import ConflictError, NotFoundError, UnavailableError
 from cluster.settings import StoreSettings
@@ -45,8 +45,12 @@ class S3Store:
 
     def get_with_etag(self, key: str) -> tuple[bytes, str]:
         with self._explained(key):
-            found = self._client.get_object(Bucket=self.bucket, Key=self._key(key))
-            return found["Body"].read(), found["ETag"].strip('"')
+            for _ in range(self._settings.attempts - 1):
+                try:
+                    return self._read(key)
+                except ResponseStreamingError:  # boto3 tries a request again, but not the body
+                    continue
+            return self._read(key)
 
     def exists(self, key: str) -> bool:
         try:
@@ -63,6 +67,16 @@ class S3Store:
             for page in pages.paginate(Bucket=self.bucket, Prefix=below):
                 for item in page.get("Contents", ()):
                     yield item["Key"][len(self.prefix) :].lstrip("/")
+
+    def entries(self, start: str) -> Iterator[tuple[str, int, str]]:
+        """Key, bytes and etag of every object whose key begins with `start`, sorted by key."""
+        whole = f"{self.prefix}/{start}" if self.prefix else start
+        pages = self._client.get_paginator("list_objects_v2")
+        with self._explained(start):
+            for page in pages.paginate(Bucket=self.bucket, Prefix=whole):
+                for item in page.get("Contents", ()):
+                    key = item["Key"][len(whole) - len(start) :]
+                    yield key, int(item["Size"]), item["ETag"].strip('"')
 
     def delete(self, key: str) -> None:
         with self._explained(key):
@@ -86,9 +100,14 @@ class S3Store:
             self._client.download_file(self.bucket, self._key(key), str(path))
 
     def arrow(self) -> "tuple[FileSystem, str]":
-        from pyarrow.fs import S3FileSystem
+        from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
 
-        options: dict[str, Any] = {"region": self._settings.region}
+        options: dict[str, Any] = {
+            "region": self._settings.region,
+            "request_timeout": self._settings.timeout_s,
+            "connect_timeout": self._settings.timeout_s,
+            "retry_strategy": AwsStandardS3RetryStrategy(max_attempts=self._settings.attempts),
+        }
         if self._settings.access_key and self._settings.secret_key:
             options["access_key"] = self._settings.access_key
             options["secret_key"] = self._settings.secret_key.get_secret_value()
@@ -102,12 +121,30 @@ class S3Store:
             f"{self.prefix}/{key}".strip("/") if key else (f"{self.prefix}/" if self.prefix else "")
         )
 
+    def _read(self, key: str) -> tuple[bytes, str]:
+        found = self._client.get_object(Bucket=self.bucket, Key=self._key(key))
+        return found["Body"].read(), found["ETag"].strip('"')
+
     def _put(self, key: str, data: bytes, **condition: str) -> str:
-        with self._explained(key):
-            done = self._client.put_object(
-                Bucket=self.bucket, Key=self._key(key), Body=data, **condition
-            )
+        try:
+            with self._explained(key):
+                done = self._client.put_object(
+                    Bucket=self.bucket, Key=self._key(key), Body=data, **condition
+                )
+        except ConflictError as error:
+            etag = self._written_unheard(key, data, error.__cause__)
+            if etag is None:
+                raise
+            return etag
         return str(done["ETag"]).strip('"')
+
+    def _written_unheard(self, key: str, data: bytes, cause: BaseException | None) -> str | None:
+        """The etag of our own write, when its answer was lost and boto3's second try met it."""
+        response = cause.response if isinstance(cause, ClientError) else {}
+        if not response.get("ResponseMetadata", {}).get("RetryAttempts"):
+            return None
+        found, etag = self.get_with_etag(key)
+        return etag if found == data else None
 
     @contextmanager
     def _explained(self, key: str) -> Iterator[None]:
@@ -138,7 +175,7 @@ def _client(settings: StoreSettings) -> Any:
     config = Config(
         connect_timeout=settings.timeout_s,
         read_timeout=settings.timeout_s,
-        retries={"mode": "standard", "max_attempts": 3},
+        retries={"mode": "standard", "total_max_attempts": settings.attempts},
         request_checksum_calculation="when_required",
     )
     return boto3.client(

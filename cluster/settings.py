@@ -19,7 +19,10 @@ class Section(BaseModel):
 
 
 class StoreSettings(Section):
-    """Object store. `url` is `file:///path`, `s3://bucket/prefix`, or empty: `<home>/store`."""
+    """Object store. `url` is `file:///path`, `s3://bucket/prefix`, or empty: `<home>/store`.
+
+    A request to S3 is tried `attempts` times, with growing waits between.
+    """
 
     url: str = ""
     endpoint: str | None = None
@@ -27,6 +30,7 @@ class StoreSettings(Section):
     access_key: str | None = None
     secret_key: SecretStr | None = None
     timeout_s: float = Field(10.0, gt=0)
+    attempts: int = Field(5, ge=1)
 
 
 class MilvusSettings(Section):
