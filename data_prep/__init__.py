@@ -6,7 +6,9 @@
 
 | module | holds |
 |---|---|
-| sources, parse, chunk | what to ingest; bytes -> text; text -> token-exact spans |
+| locations, record_files, sources, reading | where documents lie; what to ingest; reading it again |
+| formats/, parse, parse_process, sandbox | a parser a format; bytes -> text in a process with limits |
+| chunk | text -> token-exact spans |
 | plan, ledger, index, generations | what changed; what became of each document; builds |
 | staging, embed, sink | the durable first step; the work of Ray's actors and tasks |
 | questions, oracles, distractors, raft | the parts of a training example, all pure |

@@ -21,16 +21,17 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 # parser and splitter as part of every chunk id: change one, count it up, and all chunks are new
-ALGORITHM = "parse/1+semantic-text-splitter/1"
+ALGORITHM = "parse/2+semantic-text-splitter/1"
 TITLE_TOKENS = 32
 MIN_TOKENS = 16
 # WordPiece counts a "word" of any length as one token; Milvus takes 65,535 bytes of text (4 a character)
 MAX_CHARS = 16_000
 
 
-def describe_chunker(settings: ChunkSettings, embedder: str) -> dict[str, Any]:
+def describe_chunker(settings: ChunkSettings, embedder: str, pdf_parser: str) -> dict[str, Any]:
     """What decides chunk borders; `fingerprint` names it in chunk ids and in the index."""
-    parts = {"algorithm": ALGORITHM, "embedder": embedder, **settings.model_dump()}
+    parser = {"algorithm": ALGORITHM, "pdf_parser": pdf_parser}
+    parts = {**parser, "embedder": embedder, **settings.model_dump()}
     return {**parts, "fingerprint": content_id(parts, TITLE_TOKENS, MAX_CHARS, length=12)}
 
 

@@ -27,14 +27,25 @@ DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="name or nam
 
 
 def ingest(
-    source: Annotated[str, typer.Argument(help="A folder, a file, or a BEIR corpus.jsonl.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A folder, a file, a pattern in quotes ('docs/**/*.md'), s3://bucket/prefix, or records: "
+            "JSON lines (BEIR corpus.jsonl) and Parquet."
+        ),
+    ],
     corpus: Annotated[str, typer.Option(help="Name of the corpus.")],
+    text_column: Annotated[
+        str | None, typer.Option(help="Column of records that holds the text.")
+    ] = None,
+    id_column: Annotated[str | None, typer.Option(help="Column that names records.")] = None,
     json_output: JsonFlag = False,
     config: ConfigFlag = None,
     overrides: SetFlag = None,
 ) -> None:
     """Bring a corpus to what SOURCE holds: added, changed and deleted documents; live at the end."""
-    with open_session(json_output, config, overrides) as session:
+    columns = {"ingest__text_column": text_column, "ingest__id_column": id_column}
+    with open_session(json_output, config, overrides, **columns) as session:
         report = run_ingest(session, source, corpus)
         counts = ", ".join(f"{count} {name}" for name, count in report["documents"].items())
         written, total = report["chunks"]["written"], report["chunks"]["total"]

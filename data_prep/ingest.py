@@ -39,7 +39,7 @@ def ingest(session: Session, location: str, corpus: str) -> dict[str, Any]:
     """
     started = time.monotonic()
     lock = f"{corpus_prefix(corpus)}/lock"
-    listing = list_sources(location, session.settings.ingest.max_file_mib)
+    listing = list_sources(location, session.settings.ingest, session.settings.store)
     with Lease(session.store, lock, f"ingest of corpus {corpus!r}"):
         report = _Ingest(session, corpus, listing).run()
     return {"corpus": corpus, **report, "seconds": round(time.monotonic() - started, 3)}

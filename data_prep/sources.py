@@ -1,37 +1,38 @@
-"""What to ingest: a folder, one file, or a BEIR `corpus.jsonl` -> a listing of sources.
+"""What to ingest: a folder, pattern, file, `s3://` prefix or files of records -> a listing of sources.
 
-Listing reads and hashes bytes but parses no document, so an unchanged corpus costs one pass over
-the disk. What cannot become a document (unknown format, unreadable, malformed record) is listed
-with its reason and never stops the rest. A source is picked up again by any process that sees the
-same path.
+Listing parses no document. Files are named by the hash of their bytes, objects by the etag that S3 lists,
+records by the hash of their fields: an unchanged corpus costs one pass over the disk, or one listing of
+the bucket. What cannot become a document (unknown format, unreadable, malformed record) is listed with its
+reason and never stops the rest. A source is read again by `data_prep.reading`, in any process that sees
+the same path.
 """
 
 import hashlib
-import json
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from cluster.errors import InputError
-from cluster.keys import content_id
+import pyarrow as pa
 
-Format = Literal["markdown", "html", "pdf", "text", "record"]
-FORMATS: dict[str, Format] = {
-    ".md": "markdown", ".markdown": "markdown", ".txt": "text",
-    ".html": "html", ".htm": "html", ".pdf": "pdf",
-}  # fmt: skip
-RECORDS = ".jsonl"
-_MAX_ID_BYTES = 1000  # primary payload limits of a Milvus row, see cluster/vectors.py
-_MAX_METADATA_BYTES = 32_000
+from cluster.errors import InputError
+from cluster.settings import IngestSettings, StoreSettings
+from data_prep import record_files
+from data_prep.formats.kinds import SUFFIXES, Format
+from data_prep.locations import Found, find, open_bytes
+from data_prep.record_files import MAX_ID_BYTES, Columns, Row
+
 _MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One document before parsing: `length` bytes at `offset` of the file `path`."""
+    """One document before parsing: `length` bytes at `offset` of the file or object `path`.
+
+    `content_hash` of an object begins with `etag:`. A record of a Parquet file has the number of its row
+    as `offset`; records name the columns that hold their text and id.
+    """
 
     doc_id: str
     uri: str
@@ -40,12 +41,8 @@ class Source:
     path: str
     offset: int
     length: int
-
-    def read(self) -> bytes:
-        """The document's bytes; OSError when the file is gone."""
-        with open(self.path, "rb") as file:
-            file.seek(self.offset)
-            return file.read(self.length)
+    text_column: str = ""
+    id_column: str = ""
 
     def as_row(self) -> dict[str, Any]:
         """Plain fields, for a trip to another process."""
@@ -64,158 +61,142 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Everything found, sorted by `doc_id`."""
+    """Everything found: sources in the order of their files, so that neighbours are read together."""
 
     sources: tuple[Source, ...]
     failures: tuple[Failure, ...]
 
 
-def list_sources(location: str, max_file_mib: int) -> Listing:
-    """List a folder (recursive), a file, or a BEIR `corpus.jsonl`.
+def list_sources(location: str, ingest: IngestSettings, store: StoreSettings) -> Listing:
+    """List a location (see `data_prep.locations.find`); files of records are read when all are such.
 
-    `doc_id` is the path relative to the folder, the file name, or the record's `_id`. Raises
-    InputError when there is nothing to read at all.
+    `doc_id` is the path below the folder, the file name, or the record's id. Raises InputError when there
+    is nothing to read at all, UnavailableError when S3 does not answer.
     """
-    path = _existing(location)
-    if path.is_file() and path.suffix.lower() == RECORDS:
-        found = list(_records(path))
-    elif path.is_file():
-        found = [_file(path, path.name, max_file_mib)]
+    files = find(location, store)
+    if all(_suffix(file.name) in record_files.SUFFIXES for file in files):
+        listed = list(_Records(ingest, store).list(files))
     else:
-        files = list(_walk(path))
-        if not files:
-            raise InputError(f"folder {location!r} holds no files; {_allowed()}")
-        found = [_file(file, file.relative_to(path).as_posix(), max_file_mib) for file in files]
-    if not found:
-        raise InputError(f"{location!r} is empty: expected one JSON record a line")
-    sources = sorted((s for s in found if isinstance(s, Source)), key=lambda s: s.doc_id)
-    failures = sorted((f for f in found if isinstance(f, Failure)), key=lambda f: f.doc_id)
-    return Listing(tuple(sources), tuple(failures))
+        listed = [_document(file, ingest.max_file_mib) for file in files]
+    if not listed:
+        raise InputError(f"{location!r} is empty: expected one JSON record a line, or rows")
+    sources = [item for item in listed if isinstance(item, Source)]
+    failures = sorted((f for f in listed if isinstance(f, Failure)), key=lambda f: f.doc_id)
+    return Listing(
+        tuple(sorted(sources, key=lambda s: (s.path, s.offset, s.doc_id))), tuple(failures)
+    )
 
 
-def _existing(location: str) -> Path:
-    if "://" in location and not location.startswith("file://"):
-        raise InputError(
-            f"source {location!r}: only paths of this machine can be read; copy the documents "
-            "into a folder first"
-        )
-    path = Path(location.removeprefix("file://")).absolute()
-    if not path.exists():
-        raise InputError(
-            f"source {location!r} does not exist; give a folder, a file, or a corpus.jsonl"
-        )
-    if not os.access(path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
-        raise InputError(f"source {location!r} cannot be read: permission denied")
-    return path
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files below the folder in a stable order; hidden files and folders are left out."""
-
-    def refuse(error: OSError) -> None:
-        raise InputError(f"folder {error.filename!r} cannot be read: {error.strerror}") from error
-
-    for root, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(root, name) for name in sorted(files) if not name.startswith("."))
-
-
-def _file(path: Path, doc_id: str, max_file_mib: int) -> Source | Failure:
-    readable = doc_id.encode("utf-8", "replace").decode()
-    uri = "file://" + str(path).encode("utf-8", "replace").decode()
-    if readable != doc_id or max(len(doc_id.encode()), len(uri.encode()) // 4) > _MAX_ID_BYTES:
-        reason = f"its path is not valid UTF-8 or too long: {_MAX_ID_BYTES} bytes are allowed"
-        return Failure(readable[:200], uri[:2000], reason)
-    format = FORMATS.get(path.suffix.lower())
+def _document(file: Found, max_file_mib: int) -> Source | Failure:
+    doc_id = file.name.encode("utf-8", "replace").decode()
+    uri = file.uri.encode("utf-8", "replace").decode()
+    if doc_id != file.name or max(len(doc_id.encode()), len(uri.encode()) // 4) > MAX_ID_BYTES:
+        reason = f"its path is not valid UTF-8 or too long: {MAX_ID_BYTES} bytes are allowed"
+        return Failure(doc_id[:200], uri[:2000], reason)
+    format = SUFFIXES.get(_suffix(file.name))
     if format is None:
-        suffix = path.suffix or "no suffix"
-        return Failure(doc_id, uri, f"unsupported format ({suffix}); {_allowed()}")
+        return Failure(doc_id, uri, _unsupported(file.name))
+    if file.size > max_file_mib * _MIB:
+        reason = f"{file.size / _MIB:.0f} MiB, ingest.max_file_mib allows {max_file_mib}"
+        return Failure(doc_id, uri, reason)
     try:
-        size = path.stat().st_size
-        if size > max_file_mib * _MIB:
-            reason = f"{size / _MIB:.0f} MiB, ingest.max_file_mib allows {max_file_mib}"
-            return Failure(doc_id, uri, reason)
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = f"etag:{file.etag}" if file.etag else _digest(file.path)
     except OSError as error:
         return Failure(doc_id, uri, f"cannot be read: {error.strerror}")
-    return Source(doc_id, uri, digest, format, str(path), 0, size)
+    return Source(doc_id, uri, digest, format, file.path, 0, file.size)
 
 
-def _records(path: Path) -> Iterator[Source | Failure]:
-    """One source a line of a BEIR corpus; `metadata.url` is its uri where there is one."""
-    first_line: dict[str, int] = {}
-    offset = 0
+def _unsupported(name: str) -> str:
+    suffix = _suffix(name)
+    if suffix in record_files.SUFFIXES:
+        return (
+            f"a file of records ({suffix}) among documents; ingest such files on their own, by their "
+            f"name or a pattern like '*{suffix}'"
+        )
+    allowed = ", ".join(sorted(SUFFIXES))
+    return f"unsupported format ({suffix or 'no suffix'}); allowed are {allowed}"
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _digest(path: str) -> str:
     with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            start, offset = offset, offset + len(line)
-            if not line.strip():
-                continue
-            uri = f"file://{path}#{number}"
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class _Records:
+    """The records of all files of a source; an id may occur once in all of them."""
+
+    def __init__(self, ingest: IngestSettings, store: StoreSettings) -> None:
+        self._ingest = ingest
+        self._store = store
+        self._seen: dict[str, str] = {}
+
+    def list(self, files: Sequence[Found]) -> Iterator[Source | Failure]:
+        for file in files:
             try:
-                record = read_record(line)
-                digest = content_id(record, length=64)
+                with open_bytes(file.path, self._store) as opened:
+                    yield from self._file(file, opened)
+            except (OSError, pa.ArrowException) as error:
+                raise InputError(f"source {file.uri!r} cannot be read: {error}") from error
+
+    def _file(self, file: Found, opened: BinaryIO) -> Iterator[Source | Failure]:
+        limit = self._ingest.max_file_mib * _MIB
+        if _suffix(file.name) == record_files.PARQUET:
+            columns = self._columns(file, record_files.open_parquet(opened).schema_arrow.names)
+            rows = record_files.parquet_rows(opened, columns)
+        else:
+            names = record_files.line_columns(opened, limit)
+            if not names and file.size == 0:
+                return
+            columns = self._columns(file, names)
+            opened.seek(0)
+            rows = record_files.line_rows(opened, limit)
+        yield from self._records(file, rows, columns)
+
+    def _columns(self, file: Found, names: Iterable[str]) -> Columns:
+        text, id = self._ingest.text_column, self._ingest.id_column
+        return record_files.choose_columns(set(names), text, id, f"source {file.uri!r}")
+
+    def _records(
+        self, file: Found, rows: Iterable[Row], columns: Columns
+    ) -> Iterator[Source | Failure]:
+        for row in rows:
+            try:
+                yield self._record(file, row, columns)
             except InputError as error:
-                yield Failure(f"{path.name}:{number}", uri, f"line {number}: {error}")
-                continue
-            doc_id = record["_id"]
-            if doc_id in first_line:
-                reason = f"line {number}: _id {doc_id!r} was used on line {first_line[doc_id]}"
-                yield Failure(f"{path.name}:{number}", uri, reason)
-                continue
-            first_line[doc_id] = number
-            uri = _record_uri(path, record)
-            yield Source(doc_id, uri, digest, "record", str(path), start, len(line))
+                place = f"{file.name}:{row.number}"
+                yield Failure(place, f"{file.uri}#{row.number}", f"line {row.number}: {error}")
 
-
-def _record_uri(path: Path, record: dict[str, Any]) -> str:
-    url = record["metadata"].get("url")
-    if isinstance(url, str) and 0 < len(url) < _MAX_ID_BYTES:
-        return url
-    return f"file://{path}#{quote(record['_id'])[:_MAX_ID_BYTES]}"
-
-
-def read_record(line: bytes) -> dict[str, Any]:
-    """A BEIR record with its four keys, checked; InputError says what is wrong."""
-    try:
-        record = json.loads(line)
-        line.decode()
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"not valid JSON in UTF-8 ({error})") from None
-    if not isinstance(record, dict):
-        raise InputError(f"expected an object, got {type(record).__name__}")
-    fields: dict[str, tuple[type, Any]] = {
-        "_id": (str, None),
-        "title": (str, ""),
-        "text": (str, None),
-        "metadata": (dict, {}),
-    }
-    for name, (kind, default) in fields.items():
-        value = record.get(name, default)
-        if not isinstance(value, kind):
-            got = "nothing" if value is None else type(value).__name__
-            raise InputError(
-                f"{name!r} must be {'an object' if kind is dict else 'text'}, got {got}"
-            )
-    checked = {name: record.get(name, default) for name, (_, default) in fields.items()}
-    _check_sizes(checked)
-    return checked
-
-
-def _check_sizes(record: dict[str, Any]) -> None:
-    try:
-        id_bytes = len(record["_id"].encode())
-        metadata_bytes = len(json.dumps(record["metadata"], ensure_ascii=False).encode())
-        (record["title"] + record["text"]).encode()
-    except UnicodeEncodeError:
-        raise InputError("holds half of a surrogate pair, which is not a character") from None
-    if not 0 < id_bytes <= _MAX_ID_BYTES:
-        raise InputError(f"'_id' must have 1 to {_MAX_ID_BYTES} bytes, got {id_bytes}")
-    if metadata_bytes > _MAX_METADATA_BYTES:
-        raise InputError(
-            f"'metadata' has {metadata_bytes} bytes, allowed are {_MAX_METADATA_BYTES}"
+    def _record(self, file: Found, row: Row, columns: Columns) -> Source:
+        if row.value is None:
+            raise InputError(f"longer than ingest.max_file_mib={self._ingest.max_file_mib}")
+        if isinstance(row.value, bytes):
+            record = record_files.parse_line(row.value, columns)
+        else:
+            record = record_files.to_record(row.value, columns)
+        doc_id = record["_id"]
+        if doc_id in self._seen:
+            raise InputError(f"its id {doc_id!r} was used on line {self._seen[doc_id]}")
+        digest = record_files.record_hash(record)
+        self._seen[doc_id] = str(row.number)
+        return Source(
+            doc_id,
+            _record_uri(file, record),
+            digest,
+            "record",
+            file.path,
+            row.offset,
+            row.length,
+            columns.text,
+            columns.id,
         )
 
 
-def _allowed() -> str:
-    return f"allowed are {', '.join(sorted(FORMATS))}, and a BEIR corpus{RECORDS} on its own"
+def _record_uri(file: Found, record: dict[str, Any]) -> str:
+    url = record["metadata"].get("url")
+    if isinstance(url, str) and 0 < len(url) < MAX_ID_BYTES:
+        return url
+    return f"{file.uri}#{quote(record['_id'])[:MAX_ID_BYTES]}"

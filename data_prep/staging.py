@@ -5,24 +5,28 @@ A shard's name follows from its sources, so a killed ingest finds its finished s
 parses only the rest. Checkpoints by document would lose chunks of documents that were half written.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from cluster.errors import InputError
+from cluster.errors import SettingsError
 from cluster.keys import content_id, corpus_prefix
 from cluster.objects import ObjectStore
-from cluster.records import Chunk
+from cluster.records import Chunk, Document
 from cluster.session import Session
 from cluster.settings import Settings
 from data_prep.chunk import Chunker
-from data_prep.parse import ParseError, parse
+from data_prep.formats.layout import MISSING
+from data_prep.formats.parsed import Parsed, ParseError
+from data_prep.parse import parse_record
 from data_prep.plan import Outcome
-from data_prep.sources import Source, read_record
+from data_prep.reading import SourceReader
+from data_prep.sandbox import Sandbox
+from data_prep.sources import Source
 from data_prep.tables import CHUNKS, chunk_table, get_tables, put_table
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ OUTCOMES = pa.schema([
     ("doc_id", pa.string()), ("content_hash", pa.string()), ("chunks", pa.int64()),
     ("reason", pa.string()),
 ])  # fmt: skip
+TITLE_CHARS = 300
 _CHUNKS, _OUTCOMES = ".chunks.parquet", ".outcomes.parquet"
 
 
@@ -120,8 +125,12 @@ class StageShards:
 
         self._store = Session.for_worker(task.settings).store
         tokenizer = Tokenizer.from_buffer(self._store.get(task.tokenizer))
-        settings = task.settings.chunk
-        self._chunker = Chunker(tokenizer, task.max_tokens, settings, task.fingerprint)
+        settings = task.settings
+        self._chunker = Chunker(tokenizer, task.max_tokens, settings.chunk, task.fingerprint)
+        self._reader = SourceReader(settings.store)
+        self._sandbox = Sandbox(settings.ingest)
+        if settings.ingest.pdf_parser == "docling" and find_spec("docling") is None:
+            raise SettingsError(MISSING)  # else every PDF of the corpus would be a failed document
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         counts = [self._stage(row["key"], json.loads(row["sources"])) for row in batch.to_pylist()]
@@ -138,32 +147,28 @@ class StageShards:
 
     def _document(self, source: Source) -> tuple[Outcome, list[Chunk]]:
         try:
-            document = parse(source, read_unchanged(source))
+            data = self._reader.read(source)
         except OSError as error:
             return Outcome(source.doc_id, "", 0, f"cannot be read: {error}"), []
+        try:
+            is_record = source.format == "record"
+            parsed = parse_record(data) if is_record else self._sandbox.parse(data, source.format)
         except ParseError as error:
             return Outcome(source.doc_id, source.content_hash, 0, str(error)), []
-        chunks = self._chunker.split(document, markdown=source.format == "markdown")
+        chunks = self._chunker.split(_document(source, parsed), markdown=parsed.markdown)
         return Outcome(source.doc_id, source.content_hash, len(chunks)), chunks
 
 
-def read_unchanged(source: Source) -> bytes:
-    """The bytes that were listed; OSError when the file is gone or holds something else by now."""
-    data = source.read()
-    if source.format == "record":
-        same = _record_hash(data) == source.content_hash
-    else:
-        same = hashlib.sha256(data).hexdigest() == source.content_hash
-    if not same:
-        raise OSError("it changed while it was ingested; ingest again")
-    return data
-
-
-def _record_hash(line: bytes) -> str:
-    try:
-        return content_id(read_record(line), length=64)
-    except InputError:
-        return ""
+def _document(source: Source, parsed: Parsed) -> Document:
+    return Document(
+        doc_id=source.doc_id,
+        uri=source.uri,
+        title=" ".join(parsed.title.split())[:TITLE_CHARS],
+        text=parsed.text,
+        content_hash=source.content_hash,
+        pages=parsed.pages,
+        metadata=parsed.metadata,
+    )
 
 
 def _name(sources: Sequence[Source]) -> str:

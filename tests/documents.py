@@ -1,8 +1,13 @@
-"""Documents for tests: real PDF files made by hand, and a small mixed folder."""
+"""Documents for tests: real PDF and Office files made by hand, and a small mixed folder."""
 
 import io
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from xml.sax.saxutils import escape
 
+import openpyxl
+import pptx
 from pypdf import PdfReader, PdfWriter
 
 MANUAL = """# Lamp manual
@@ -32,6 +37,96 @@ def encrypted_pdf(password: str) -> bytes:
     writer = PdfWriter()
     writer.append(PdfReader(io.BytesIO(_plain_pdf([["secret"]]))))
     writer.encrypt(password, algorithm="RC4-128")
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def docx(paragraphs: Sequence[tuple[str, str]]) -> bytes:
+    """A Word file of (style, text) paragraphs; styles are "Heading1", "Normal" and so on."""
+    body = "".join(
+        f'<w:p><w:pPr><w:pStyle w:val="{style}"/></w:pPr><w:r><w:t>{escape(text)}</w:t></w:r></w:p>'
+        for style, text in paragraphs
+    )
+    names = "".join(
+        f'<w:style w:type="paragraph" w:styleId="Heading{n}"><w:name w:val="heading {n}"/></w:style>'
+        for n in (1, 2)
+    )
+    word = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    package = "http://schemas.openxmlformats.org/package/2006"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    kind = "application/vnd.openxmlformats-officedocument.wordprocessingml"
+    return packed({
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels" '
+        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        f'<Override PartName="/word/document.xml" ContentType="{kind}.document.main+xml"/>'
+        f'<Override PartName="/word/styles.xml" ContentType="{kind}.styles+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
+        f'Type="{office}/officeDocument" Target="word/document.xml"/></Relationships>',
+        "word/_rels/document.xml.rels": f'<Relationships xmlns="{package}/relationships">'
+        f'<Relationship Id="r1" Type="{office}/styles" Target="styles.xml"/></Relationships>',
+        "word/styles.xml": f"<w:styles {word}>{names}</w:styles>",
+        "word/document.xml": f"<w:document {word}><w:body>{body}</w:body></w:document>",
+    })  # fmt: skip
+
+
+def pptx_slides(slides: Sequence[tuple[str, str]]) -> bytes:
+    """A PowerPoint file of (title, text) slides; both empty is an empty slide."""
+    deck = pptx.Presentation()
+    for title, text in slides:
+        slide = deck.slides.add_slide(deck.slide_layouts[1])
+        slide.shapes.title.text, slide.placeholders[1].text = title, text
+    out = io.BytesIO()
+    deck.save(out)
+    return out.getvalue()
+
+
+def xlsx(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
+    """An Excel file of named sheets."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(list(row))
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def packed(parts: Mapping[str, str | bytes]) -> bytes:
+    """A ZIP archive, deflated."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def zip_bomb(mib: int) -> bytes:
+    """A Word file of some kilobytes whose text unpacks to so many MiB."""
+    parts = {"[Content_Types].xml": "<Types/>", "word/document.xml": b" " * (mib << 20)}
+    return packed(parts)
+
+
+def lying_bomb(mib: int) -> bytes:
+    """The same, but the archive declares one byte; zip readers believe the directory at the end."""
+    data = bytearray(zip_bomb(mib))
+    size = (mib << 20).to_bytes(4, "little")
+    at = data.find(size)
+    while at >= 0:
+        data[at : at + 4] = (1).to_bytes(4, "little")
+        at = data.find(size, at + 4)
+    return bytes(data)
+
+
+def heavy_pdf(mib: int) -> bytes:
+    """A PDF of some kilobytes with a page of so many MiB of letters, each set on its own."""
+    writer = PdfWriter(io.BytesIO(_plain_pdf([["x"]])), full=True)
+    content = writer.pages[0].get_contents()
+    letter = b"(a) Tj "
+    content.set_data(b"BT /F1 12 Tf 72 720 Td " + letter * ((mib << 20) // len(letter)) + b" ET")
+    writer.pages[0].replace_contents(content.flate_encode())
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()

@@ -95,10 +95,14 @@ def test_page_is_the_one_a_chunk_begins_on(small: Chunker) -> None:
     assert {chunk.page for chunk in chunks if "First" not in chunk.text} == {3}
 
 
-def test_fingerprint_follows_settings_and_embedder() -> None:
-    one = describe_chunker(SMALL, "minilm")
-    assert one == describe_chunker(SMALL, "minilm")
-    others = (describe_chunker(ChunkSettings(tokens=25), "minilm"), describe_chunker(SMALL, "bge"))
+def test_fingerprint_follows_settings_embedder_and_pdf_parser() -> None:
+    one = describe_chunker(SMALL, "minilm", "pypdf")
+    assert one == describe_chunker(SMALL, "minilm", "pypdf")
+    others = (
+        describe_chunker(ChunkSettings(tokens=25), "minilm", "pypdf"),
+        describe_chunker(SMALL, "bge", "pypdf"),
+        describe_chunker(SMALL, "minilm", "docling"),
+    )
     assert one["fingerprint"] not in {other["fingerprint"] for other in others}
 
 

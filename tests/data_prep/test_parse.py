@@ -1,21 +1,26 @@
 """Each format gives title, NFC text and pages; damaged files give a reason, never another error."""
 
+import codecs
 import json
+import os
 import unicodedata
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.records import Document
-from data_prep.parse import ParseError, parse
-from data_prep.sources import Format, Source
+from data_prep.formats.kinds import Format
+from data_prep.formats.parsed import Parsed, ParseError
+from data_prep.parse import parse_bytes, parse_record
 from tests.documents import MANUAL, PAGE, encrypted_pdf, pdf
 
+GERMAN = "Größere Räume brauchen längere Kabel, fünf Meter für jede Wand. " * 5
 
-def parsed(format: Format, data: bytes) -> Document:
-    return parse(Source("d", "file:///d", "hash", format, "/d", 0, len(data)), data)
+
+def parsed(format: Format, data: bytes) -> Parsed:
+    return parse_bytes(data, format)
 
 
 def test_markdown_takes_its_title_from_the_first_heading() -> None:
@@ -31,8 +36,20 @@ def test_text_is_normalised_once() -> None:
 
 
 def test_old_encodings_are_detected() -> None:
-    text = "Größere Räume brauchen längere Kabel, fünf Meter für jede Wand. " * 5
-    assert parsed("text", text.encode("cp1252")).text == text
+    assert parsed("text", GERMAN.encode("cp1252")).text == GERMAN
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be"])
+def test_unicode_encodings_are_read_with_and_without_their_mark(encoding: str) -> None:
+    assert parsed("text", GERMAN.encode(encoding)).text == GERMAN
+
+
+def test_csv_rows_become_paragraphs_that_name_their_columns() -> None:
+    data = 'name;price;note\nlamp;12,5;\n"sh;ade";3;"two\nlines"\n'
+    text = parsed("csv", data.encode("cp1252")).text
+    assert text == "name: lamp\nprice: 12,5\n\nname: sh;ade\nprice: 3\nnote: two lines"
+    assert parsed("csv", b"1,2\n3,4\n").text == "1\n2\n\n3\n4"
+    assert parsed("csv", b"a\tb\nx\ty\n").text == "a: x\nb: y"
 
 
 def test_html_keeps_the_main_text_and_its_blocks() -> None:
@@ -57,7 +74,7 @@ def test_pdf_joins_lines_and_keeps_pages() -> None:
 
 def test_record_brings_title_and_metadata() -> None:
     record = {"_id": "1", "title": "T", "text": "body", "metadata": {"year": 2011}}
-    document = parsed("record", json.dumps(record).encode())
+    document = parse_record(json.dumps(record).encode())
     assert (document.title, document.text, document.metadata) == ("T", "body", {"year": 2011})
 
 
@@ -65,13 +82,20 @@ def test_record_brings_title_and_metadata() -> None:
     ("format", "data", "reason"),
     [
         ("pdf", b"%PDF-1.4 nothing", "damaged"),
-        ("pdf", b"", "damaged"),
+        ("pdf", b"", "0 bytes"),
+        ("pdf", b"just words", "named like a PDF"),
+        ("docx", b"just words", "named like a Word file"),
         ("pdf", pdf([["text " * 9] * 20])[:900], "damaged"),
         ("pdf", encrypted_pdf("secret"), "encrypted"),
         ("pdf", pdf([[], []]), "2 pages, probably scanned"),
         ("html", b"<html><body></body></html>", "no text"),
         ("text", b" \n\t ", "no text"),
-        ("markdown", b"", "no text"),
+        ("markdown", b"", "0 bytes"),
+        ("text", b"\x89PNG\r\n\x1a\n" + bytes(99), "PNG image"),
+        ("text", bytes(range(256)) * 9, "binary"),
+        ("html", bytes(range(256)) * 9, "binary"),
+        ("text", codecs.BOM_UTF16_LE + b"\x00\xd8a", "begins like utf-16"),
+        ("csv", b"\x1f\x8b" + bytes(99), "gzip"),
     ],
 )
 def test_file_without_usable_text_gives_its_reason(
@@ -81,7 +105,10 @@ def test_file_without_usable_text_gives_its_reason(
         parsed(format, data)
 
 
-@given(st.binary(max_size=300), st.sampled_from(["markdown", "text", "html", "pdf"]))
+@given(
+    st.binary(max_size=300),
+    st.sampled_from(["markdown", "text", "html", "pdf", "csv", "docx", "pptx", "xlsx"]),
+)
 def test_any_bytes_are_parsed_or_refused_with_a_reason(data: bytes, format: Format) -> None:
     try:
         text = parsed(format, data).text
@@ -98,3 +125,55 @@ def test_damaged_pdf_never_kills_the_job(at: int, noise: bytes) -> None:
     damaged = data[:at] + noise + data[at + len(noise) :]
     with suppress(ParseError):
         assert parsed("pdf", damaged).text.strip()
+
+
+@pytest.mark.parametrize("named", ["text", "markdown", "html", "csv", "docx"])
+def test_pdf_is_parsed_as_one_whatever_its_name(named: Format) -> None:
+    document = parsed(named, pdf([["The lamp draws 12 watts."]], "Spec"))
+    assert (document.title, document.text) == ("Spec", "The lamp draws 12 watts.")
+
+
+@pytest.mark.parametrize("named", ["text", "markdown", "csv", "pdf", "xlsx"])
+def test_html_is_parsed_as_one_whatever_its_name(named: Format) -> None:
+    page = f"<?xml version='1.0'?>\n<!-- saved -->\n<!DOCTYPE html>{PAGE}"
+    assert parsed(named, page.encode()).title == "Warranty"
+
+
+def test_markdown_that_speaks_of_formats_stays_markdown() -> None:
+    text = "# PDF\n\nFiles begin with %PDF-1.4, pages with <!DOCTYPE html>.\n\n<b>So there.</b>"
+    assert parsed("markdown", text.encode()).text == text
+
+
+def test_random_bytes_are_never_text() -> None:
+    with pytest.raises(ParseError, match="binary"):
+        parsed("text", b"M" + os.urandom(20_000))
+
+
+@pytest.mark.slow
+def test_pdf_of_500_pages_keeps_every_page() -> None:
+    document = parsed("pdf", pdf([[f"This is page {n} of the manual."] for n in range(1, 501)]))
+    assert [number for number, _ in document.pages] == list(range(1, 501))
+    assert all(
+        document.text[start:].startswith(f"This is page {number} of")
+        for number, start in document.pages
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset_folder", ["raft_sample_docs"], indirect=True)
+@pytest.mark.parametrize(
+    ("name", "named", "pages", "holds"),
+    [
+        ("UC_Berkeley_short.pdf", "pdf", 5, "University of California, Berkeley"),
+        ("United_States_PDF.pdf", "pdf", 20, "United States"),
+        ("blog.txt", "text", 0, "domain-specific"),
+    ],
+)
+def test_real_documents_are_read_whole(
+    dataset_folder: Path, name: str, named: Format, pages: int, holds: str
+) -> None:
+    document = parsed(named, (dataset_folder / "files" / name).read_bytes())
+    assert len(document.pages) == pages
+    assert holds in document.text
+    assert "<div" not in document.text
+    assert unicodedata.is_normalized("NFC", document.text)

@@ -2,15 +2,20 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from cluster.errors import InputError
-from data_prep.sources import Failure, list_sources
-from tests.documents import mixed_folder
+from cluster.settings import IngestSettings, StoreSettings
+from data_prep.reading import SourceReader
+from data_prep.sources import Failure, Listing, list_sources
+from tests.documents import docx, mixed_folder
 
-MIB = 100
+
+def listed(location: Path | str, **ingest: object) -> Listing:
+    return list_sources(str(location), IngestSettings(**ingest), StoreSettings())
 
 
 def reasons(failures: tuple[Failure, ...]) -> dict[str, str]:
@@ -24,7 +29,7 @@ def write_records(path: Path, lines: list[object]) -> Path:
 
 
 def test_folder_is_listed_recursively_without_hidden_files(tmp_path: Path) -> None:
-    listing = list_sources(str(mixed_folder(tmp_path / "docs")), MIB)
+    listing = listed(mixed_folder(tmp_path / "docs"))
     found = [source.doc_id for source in listing.sources]
     assert found == ["broken.pdf", "lamp.md", "parts/bolts.txt", "spec.pdf", "warranty.html"]
     assert set(reasons(listing.failures)) == {"photo.png"}
@@ -32,11 +37,11 @@ def test_folder_is_listed_recursively_without_hidden_files(tmp_path: Path) -> No
 
 
 def test_hash_follows_content_and_not_place(tmp_path: Path) -> None:
-    first = list_sources(str(mixed_folder(tmp_path / "a")), MIB)
-    second = list_sources(str(mixed_folder(tmp_path / "b")), MIB)
+    first = listed(mixed_folder(tmp_path / "a"))
+    second = listed(mixed_folder(tmp_path / "b"))
     assert [s.content_hash for s in first.sources] == [s.content_hash for s in second.sources]
     (tmp_path / "b" / "lamp.md").write_text("other")
-    third = list_sources(str(tmp_path / "b"), MIB)
+    third = listed(tmp_path / "b")
     changed = [
         a.doc_id
         for a, b in zip(first.sources, third.sources, strict=True)
@@ -47,20 +52,20 @@ def test_hash_follows_content_and_not_place(tmp_path: Path) -> None:
 
 def test_single_file_is_named_by_its_name(tmp_path: Path) -> None:
     folder = mixed_folder(tmp_path / "docs")
-    (source,) = list_sources(str(folder / "parts" / "bolts.txt"), MIB).sources
+    (source,) = listed(folder / "parts" / "bolts.txt").sources
     assert source.doc_id == "bolts.txt"
-    assert source.read() == b"Bolts come in sizes 2, 4 and 6."
+    assert SourceReader(StoreSettings()).read(source) == b"Bolts come in sizes 2, 4 and 6."
 
 
 def test_too_large_file_is_reported_and_not_read(tmp_path: Path) -> None:
     (tmp_path / "big.txt").write_bytes(b"x" * (1024 * 1024 + 1))
-    (failure,) = list_sources(str(tmp_path), 1).failures
+    (failure,) = listed(tmp_path, max_file_mib=1).failures
     assert "ingest.max_file_mib allows 1" in failure.reason
 
 
 def test_file_name_that_is_no_text_is_reported(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.md")).write_text("hello")
-    listing = list_sources(str(tmp_path), MIB)
+    listing = listed(tmp_path)
     assert not listing.sources
     assert "UTF-8" in listing.failures[0].reason
 
@@ -73,21 +78,23 @@ def test_records_are_read_back_from_their_line(tmp_path: Path) -> None:
             {"_id": "a", "title": "T", "text": "eins", "metadata": {}},
         ],
     )
-    listing = list_sources(str(path), MIB)
-    assert [source.doc_id for source in listing.sources] == ["a", "b"]
-    assert json.loads(listing.sources[1].read())["text"] == "zwei ü"
+    listing = listed(path)
+    assert [source.doc_id for source in listing.sources] == ["b", "a"]  # as in the file
+    reader = SourceReader(StoreSettings())
+    texts = [json.loads(reader.read(source))["text"] for source in listing.sources]
+    assert texts == ["zwei ü", "eins"]
 
 
 def test_bad_records_are_listed_with_their_line_and_do_not_stop_the_rest(tmp_path: Path) -> None:
     path = write_records(
         tmp_path / "corpus.jsonl",
         [
-            {"_id": "good", "text": "kept"}, "{broken", {"_id": "no-text"}, {"_id": 7, "text": "x"},
+            {"_id": "good", "text": "kept"}, "{broken", {"_id": "no-text"}, {"_id": 7.5, "text": "x"},
             {"_id": "good", "text": "again"}, [1], {"_id": "", "text": "x"}, {"_id": "z", "text": "\ud800"},
             {"_id": "last", "text": "kept too"},
         ],
     )  # fmt: skip
-    listing = list_sources(str(path), MIB)
+    listing = listed(path)
     assert [source.doc_id for source in listing.sources] == ["good", "last"]
     found = reasons(listing.failures)
     assert sorted(found) == [f"corpus.jsonl:{line}" for line in range(2, 9)]
@@ -95,16 +102,61 @@ def test_bad_records_are_listed_with_their_line_and_do_not_stop_the_rest(tmp_pat
     assert "used on line 1" in found["corpus.jsonl:5"]
 
 
-@pytest.mark.parametrize("location", ["nowhere", "s3://bucket/docs"])
+@pytest.mark.parametrize("location", ["nowhere", "nowhere/*.md", "ftp://host/docs", "s3://"])
 def test_source_that_is_not_there_is_an_error(location: str) -> None:
-    with pytest.raises(InputError, match=location):
-        list_sources(location, MIB)
+    with pytest.raises(InputError, match=re.escape(location)):
+        listed(location)
 
 
 def test_empty_folder_and_empty_corpus_are_errors(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no files"):
-        list_sources(str(tmp_path / "empty"), MIB)
+        listed(tmp_path / "empty")
     (tmp_path / "corpus.jsonl").touch()
     with pytest.raises(InputError, match="empty"):
-        list_sources(str(tmp_path / "corpus.jsonl"), MIB)
+        listed(tmp_path / "corpus.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("**/*.md", ["a.md", "parts/b.md", "parts/deep/c.md"]),
+        ("*.md", ["a.md"]),
+        ("parts/**", ["b.md", "b.txt", "deep/c.md"]),
+        ("**/[bc].*", ["parts/b.md", "parts/b.txt", "parts/deep/c.md"]),
+        ("**/[!bc].*", ["a.md"]),
+        ("parts/?.txt", ["b.txt"]),
+        ("p*/b.txt", ["parts/b.txt"]),
+    ],
+)
+def test_pattern_finds_what_a_shell_would(tmp_path: Path, pattern: str, names: list[str]) -> None:
+    for name in ("a.md", "parts/b.md", "parts/b.txt", "parts/deep/c.md", ".git/d.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert [source.doc_id for source in listed(tmp_path / pattern).sources] == names
+
+
+def test_name_that_looks_like_a_pattern_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "[draft]").mkdir()
+    (tmp_path / "[draft]" / "a*.md").write_text("text")
+    assert listed(tmp_path / "[draft]").sources[0].doc_id == "a*.md"
+    assert listed(tmp_path / "[draft]" / "a*.md").sources[0].doc_id == "a*.md"
+
+
+def test_pattern_without_a_match_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(InputError, match="holds no files"):
+        listed(tmp_path / "*.md")
+
+
+def test_office_and_table_files_are_documents(tmp_path: Path) -> None:
+    (tmp_path / "a.DOCX").write_bytes(docx([("Normal", "text")]))
+    (tmp_path / "b.tsv").write_text("a\tb")
+    assert [source.format for source in listed(tmp_path).sources] == ["docx", "csv"]
+
+
+def test_records_among_documents_are_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("text")
+    (tmp_path / "corpus.jsonl").write_text("{}")
+    (failure,) = listed(tmp_path).failures
+    assert "on their own" in failure.reason

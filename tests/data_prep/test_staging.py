@@ -1,19 +1,31 @@
 """Staged shards survive a kill: found by name, complete or absent, with a reason for each failure."""
 
+import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer
 
+from cluster.errors import SettingsError
 from cluster.objects import open_store
-from cluster.settings import Settings
-from data_prep.ingest import changed_rows
+from cluster.settings import IngestSettings, Settings, StoreSettings
 from data_prep.ledger import Entry, read_ledger, write_ledger
 from data_prep.sources import Source, list_sources
 from data_prep.staging import Shard, StageShards, StageTask, Staging
 from data_prep.tables import chunk_table, chunks_of
-from tests.documents import mixed_folder
+from tests.documents import (
+    PAGE,
+    docx,
+    encrypted_pdf,
+    heavy_pdf,
+    lying_bomb,
+    mixed_folder,
+    pdf,
+    pptx_slides,
+    zip_bomb,
+)
 
 MAX_TOKENS = 256
 
@@ -29,7 +41,7 @@ def stage(settings: Settings, staging: Staging, tokenizer: Tokenizer, shards: li
 
 
 def sources_of(folder: Path) -> tuple[Source, ...]:
-    return list_sources(str(folder), 100).sources
+    return list_sources(str(folder), IngestSettings(), StoreSettings()).sources
 
 
 def test_documents_become_chunks_and_failures_reasons(
@@ -43,6 +55,67 @@ def test_documents_become_chunks_and_failures_reasons(
     assert {chunk.doc_id for chunk in chunks} == outcomes.keys() - {"broken.pdf"}
     assert {chunk.title for chunk in chunks if chunk.doc_id == "spec.pdf"} == {"Spec"}
     assert sum(outcome.chunks for outcome in outcomes.values()) == len(chunks)
+
+
+HOSTILE = {
+    "binary.txt": (os.urandom(5000), "binary"),
+    "bomb.docx": (zip_bomb(600), "ZIP bomb"),
+    "cut.pdf": (pdf([["text " * 9] * 20])[:900], "damaged"),
+    "empty.md": (b"", "0 bytes"),
+    "endless.pdf": (heavy_pdf(8), "longer than 2 s"),
+    "liar.xlsx": (lying_bomb(16), "damaged"),
+    "locked.pdf": (encrypted_pdf("secret"), "encrypted"),
+    "photo.html": (b"\x89PNG" + bytes(99), "PNG image"),
+}
+
+
+@pytest.mark.slow
+def test_hostile_files_fail_with_reasons_and_the_others_are_staged(
+    settings: Settings, staging: Staging, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    good = {
+        "a-page.txt": PAGE.encode(),
+        "fine.docx": docx([("Heading1", "Lamp"), ("Normal", "Seven bolts.")]),
+        "zebra.md": b"# Last\n\nIt is staged too.",
+    }
+    files = {**{name: data for name, (data, _) in HOSTILE.items()}, **good}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    ingest = settings.ingest.model_copy(update={"parse_timeout_s": 2.0})
+    shards = staging.shards(sources_of(tmp_path), 99)
+    stage(settings.model_copy(update={"ingest": ingest}), staging, tokenizer, shards)
+    outcomes = {outcome.doc_id: outcome for outcome in staging.outcomes(shards)}
+    assert {name for name, outcome in outcomes.items() if not outcome.reason} == good.keys()
+    for name, (_, reason) in HOSTILE.items():
+        assert reason in outcomes[name].reason
+        assert outcomes[
+            name
+        ].content_hash  # known to be bad: not tried again while it stays as it is
+    assert {chunk.doc_id for chunk in chunks_of(staging.chunks(shards))} == good.keys()
+
+
+def test_slide_numbers_reach_the_chunks(
+    settings: Settings, staging: Staging, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    slides = [("Bolts", "seven bolts " * 120), ("Care", "wipe it dry " * 120)]
+    (tmp_path / "deck.pptx").write_bytes(pptx_slides(slides))
+    shards = staging.shards(sources_of(tmp_path), 9)
+    stage(settings, staging, tokenizer, shards)
+    chunks = chunks_of(staging.chunks(shards))
+    assert {chunk.page for chunk in chunks if "bolts" in chunk.text} == {1}
+    assert {
+        chunk.page for chunk in chunks if "dry" in chunk.text and "bolts" not in chunk.text
+    } == {2}
+
+
+def test_docling_that_is_not_installed_stops_the_job_before_a_document_fails(
+    settings: Settings, staging: Staging, tokenizer: Tokenizer
+) -> None:
+    if find_spec("docling"):
+        pytest.skip("docling is installed")
+    ingest = settings.ingest.model_copy(update={"pdf_parser": "docling"})
+    with pytest.raises(SettingsError, match=r"openbook\[docs\]"):
+        stage(settings.model_copy(update={"ingest": ingest}), staging, tokenizer, [])
 
 
 def test_only_missing_shards_are_staged_again(
@@ -96,24 +169,6 @@ def test_chunks_survive_their_table(
     table = staging.chunks(shards)
     assert chunks_of(chunk_table(chunks_of(table))) == chunks_of(table)
     assert chunks_of(table)[0].metadata == {"year": 2011, "tags": ["a"]}
-
-
-def test_row_with_the_same_id_but_another_title_is_written_again(
-    settings: Settings, staging: Staging, tokenizer: Tokenizer, tmp_path: Path
-) -> None:
-    path = tmp_path / "corpus.jsonl"
-    tables = []
-    for title in ("old", "new"):
-        path.write_text(
-            f'{{"_id": "1", "title": "{title}", "text": "same"}}\n{{"_id": "2", "text": "x"}}\n'
-        )
-        shards = staging.shards(sources_of(path), 9)
-        stage(settings, staging, tokenizer, shards)
-        tables.append(staging.chunks(shards))
-    before, staged = tables
-    assert before["chunk_id"].to_pylist() == staged["chunk_id"].to_pylist()
-    assert changed_rows(before, staged) == {staged["chunk_id"][0].as_py()}
-    assert changed_rows(before, before) == set()
 
 
 def test_ledger_is_read_back_as_written(settings: Settings) -> None:
