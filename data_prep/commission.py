@@ -143,7 +143,7 @@ def _check_complete(rounds: Rounds, budget: Budget, finished: int) -> None:
         )
     if rounds.unanswered:
         raise UnavailableError(
-            f"{len(rounds.unanswered)} calls got no answer, the first because {rounds.unanswered[0]}; "
+            f"{rounds.unanswered} calls got no answer, the first because {rounds.trouble}; "
             + kept.format(how="to ask only those")
         )
 
@@ -158,9 +158,9 @@ def _report(author: Author, rounds: Rounds, budget: Budget, syllabus: Syllabus) 
         "calls": {
             "asked": rounds.asked,
             "reused": rounds.reused,
-            "unanswered": len(rounds.unanswered),
+            "unanswered": rounds.unanswered,
         },
-        "partial": rounds.out_of_budget or bool(rounds.unanswered),
+        "partial": rounds.out_of_budget or rounds.unanswered > 0,
         "tokens": {"input": budget.spent.tokens_in, "output": budget.spent.tokens_out},
         "cost_usd": None if cost is None else round(cost, 6),
     }

@@ -21,14 +21,18 @@ _DEAD_AFTER = 5
 
 
 class Rounds:
-    """The calls of one run. `asked` were answered now, `reused` before; `unanswered` names trouble."""
+    """The calls of one run. `asked` were answered now, `reused` before, `unanswered` not at all.
+
+    `trouble` is why the first of these was not.
+    """
 
     def __init__(
         self, teacher: Teacher, ledger: CallLedger, budget: Budget, concurrency: int
     ) -> None:
         self.asked = 0
         self.reused = 0
-        self.unanswered: list[OpenbookError] = []
+        self.unanswered = 0
+        self.trouble: OpenbookError | None = None
         self.out_of_budget = False
         self._teacher = teacher
         self._ledger = ledger
@@ -59,7 +63,8 @@ class Rounds:
             if not await self._budget.reserve(call.most):
                 self.out_of_budget = True
                 return
-            reply = await self._answer(call)
+            # whoever waited for the budget may find that asking has become useless
+            reply = None if self._fatal else await self._answer(call)
             await self._budget.settle(call.most, reply.usage if reply else Usage())
             progress.advance()
             progress.note(self._budget.describe())
@@ -69,7 +74,8 @@ class Rounds:
         try:
             reply = await self._teacher.ask(call)
         except UnavailableError as error:
-            self.unanswered.append(error)
+            self.unanswered += 1
+            self.trouble = self.trouble or error
             self._failed_in_row += 1
             if self._failed_in_row >= _DEAD_AFTER:
                 self._fatal = error

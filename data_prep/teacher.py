@@ -137,6 +137,8 @@ class Teacher:
         code = error_code(response)
         if response.status_code == httpx.codes.BAD_REQUEST and code in _REFUSED_PROMPTS:
             return unanswered(call, _REFUSED_PROMPTS[code])
+        if response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
+            return unanswered(call, "too_long")
         said = f"answered {response.status_code}: {self._clean(error_message(response))}"
         again = response.status_code in _AGAIN or response.is_server_error
         if again and code != "insufficient_quota":
@@ -155,7 +157,7 @@ class Teacher:
                 f"model {self._settings.model!r} (GET {self._url.removesuffix('/chat/completions')}/models "
                 "lists them)"
             )
-        if status == httpx.codes.TOO_MANY_REQUESTS:
+        if status in (httpx.codes.PAYMENT_REQUIRED, httpx.codes.TOO_MANY_REQUESTS):
             return OverloadedError(
                 f"{where}; the account has no quota left, top it up and run again"
             )

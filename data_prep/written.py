@@ -24,6 +24,7 @@ _MAX_QUESTION_CHARS = 400
 _FENCE = re.compile(r"^```[a-z]*\s*\n(.*?)\n?```$", re.DOTALL)
 _NUMBERING = re.compile(r"^(?:\d{1,2}[.)]|[-*•]|Q\d{0,2}[:.])\s+")
 _QUOTED = re.compile(re.escape(QUOTE_BEGIN) + ".*?" + re.escape(QUOTE_END), re.DOTALL)
+_BOLD = re.compile(r"^\*\*([^*]+)\*\*$")
 _HOLE = "\x00"
 # open reasoning models think aloud first
 _THINKING = re.compile(r"^\s*<think>.*?</think>\s*", re.DOTALL)
@@ -67,7 +68,7 @@ def record_of(asked: Asked, reply: Reply, generation: str) -> dict[str, Any] | s
     parsed = parse(_said(reply))
     if parsed.answer is None:
         return "no_answer_mark"
-    answer = strip_markers(parsed.answer)
+    answer = _BOLD.sub(r"\1", strip_markers(parsed.answer))
     quotes = _spans(asked.chunk, parsed.quotes)
     if reason := _bad_answer(asked, answer, quotes):
         return reason

@@ -124,6 +124,7 @@ def test_pace_that_is_held_holds_back_everybody() -> None:
         (404, "model_not_found", NotFoundError, "'wise'"),
         (400, "unsupported_parameter", UsageError, "teacher.limit_field"),
         (429, "insufficient_quota", OverloadedError, "quota"),
+        (402, "", OverloadedError, "quota"),
     ],
 )
 def test_trouble_that_stays_is_not_tried_again_and_shows_no_secret(
@@ -140,13 +141,16 @@ def test_trouble_that_stays_is_not_tried_again_and_shows_no_secret(
 
 
 @pytest.mark.parametrize(
-    ("code", "reason"),
-    [("content_filter", "content_filter"), ("context_length_exceeded", "too_long")],
-)
+    ("status", "code", "reason"),
+    [
+        (400, "content_filter", "content_filter"), (400, "context_length_exceeded", "too_long"),
+        (413, "", "too_long"),
+    ],
+)  # fmt: skip
 def test_prompt_that_the_endpoint_refuses_is_a_reply_that_cost_nothing(
-    code: str, reason: str
+    status: int, code: str, reason: str
 ) -> None:
-    with FakeTeacher(lambda key, attempt: Trouble(400, code)) as server:
+    with FakeTeacher(lambda key, attempt: Trouble(status, code)) as server:
         teacher = settings(server.url)
         (reply,) = ask(teacher, *calls(teacher))
     assert (reply.finish_reason, reply.tokens_in, reply.tokens_out) == (reason, 0, 0)

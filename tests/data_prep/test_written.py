@@ -145,6 +145,12 @@ def test_answer_that_cannot_be_used_has_one_reason(text: str, reason: str) -> No
     assert read_answer(text) == reason
 
 
+def test_answer_loses_the_wrapping_that_models_put_around_it() -> None:
+    line = read_answer(f"<think>Let me see.</think>\n{QUOTE}\n<ANSWER>: **31 months**\n")
+    assert isinstance(line, dict)
+    assert (line["answer"], line["reasoning"]) == ("31 months", None)
+
+
 def test_answer_cut_by_its_token_limit_is_rejected_whatever_it_holds() -> None:
     assert read_answer(GOOD, finish_reason="length") == "truncated"
 
