@@ -6,6 +6,7 @@ sorted, so the index can be rebuilt from them and the same documents give the sa
 
 import tempfile
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,9 +17,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cluster.artifacts import publish, read_manifest
+from cluster.corpora import Generation
 from cluster.errors import NotFoundError
 from cluster.keys import generation_prefix
 from cluster.objects import ObjectStore
+from data_prep.ledger import Origin
 from data_prep.tables import CHUNKS, ORDER, get_tables
 
 _ROWS_PER_FILE = 100_000
@@ -43,6 +46,12 @@ def of_documents(chunks: pa.Table, doc_ids: Collection[str]) -> pa.Table:
     """The rows of some documents."""
     wanted = pa.array(list(doc_ids), pa.string())
     return chunks.filter(pc.is_in(chunks["doc_id"], value_set=wanted))
+
+
+def describe(generation: Generation, origin: Origin) -> dict[str, Any]:
+    """The manifest of a generation, but for its files and the time."""
+    index = generation.generation.partition("-")[0]
+    return {**asdict(generation), "index": index, "source": origin.location}
 
 
 def publish_generation(

@@ -1,29 +1,39 @@
 """Documents -> a generation of a corpus, made live when it is complete.
 
     list ─▶ plan against the ledger ─▶ stage new documents ─▶ settle the generation's id
-         ─▶ embed what Milvus lacks, remove what it should not have, count
-         ─▶ ledger, chunk files, manifest ─▶ move the live pointer
+         ─▶ embed, prove and make live (`release.py`), with ledger, chunk files and manifest written
+            before the live pointer moves ─▶ remove generations that nobody needs (`retention.py`)
 
 Restart rule: run it again. Staged shards are found by name and vectors by chunk id, and the wanted
 set of chunks is compared with what Milvus really holds: leftovers of a killed run go, lost rows come
 back. A new chunker or embedder is a new collection; the old one stays live until that is complete.
 """
 
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
+from cluster.corpora import Generation
 from cluster.errors import ConflictError, InputError
 from cluster.keys import corpus_prefix
 from cluster.leases import Lease
 from cluster.session import Session
-from data_prep.generations import chunk_files, of_documents, publish_generation, read_chunks
-from data_prep.index import Base, Index, describe_index, find_base, live_generation
-from data_prep.ledger import Entries, write_ledger
-from data_prep.pipeline import EmbedJob, embed_chunks, stage_documents
-from data_prep.plan import Settled, make_plan, settle
+from data_prep.generations import (
+    chunk_files,
+    describe,
+    of_documents,
+    publish_generation,
+    read_chunks,
+)
+from data_prep.index import Base, Index, describe_index, find_base
+from data_prep.ledger import Entries, Origin, read_origin, write_ledger
+from data_prep.pipeline import Rows, stage_documents
+from data_prep.plan import Plan, Settled, make_plan, make_retry, settle
+from data_prep.release import Release, Target
+from data_prep.retention import Retention
 from data_prep.sources import Listing, list_sources
 from data_prep.staging import Shard, StageTask, Staging, chunk_keys
 from data_prep.tables import CHUNKS
@@ -34,24 +44,52 @@ _SHOWN_FAILURES = 3
 def ingest(session: Session, location: str, corpus: str) -> dict[str, Any]:
     """Bring `corpus` to what `location` holds; returns the report of design §9 and `failures`.
 
-    Raises InputError when no document can be indexed (nothing changes then), BusyError when another
-    ingest of the corpus runs.
+    Raises InputError when no document can be indexed and GateError when the new generation does not
+    find its own chunks (nothing changes for queries then), BusyError when the corpus is being changed.
     """
     started = time.monotonic()
-    lock = f"{corpus_prefix(corpus)}/lock"
-    listing = list_sources(location, session.settings.ingest, session.settings.store)
-    with Lease(session.store, lock, f"ingest of corpus {corpus!r}"):
-        report = _Ingest(session, corpus, listing).run()
+    settings = session.settings.ingest
+    origin = Origin(_absolute(location), settings.text_column, settings.id_column)
+    listing = _list(session, origin)
+    with corpus_lease(session, corpus, "ingest"):
+        base = find_base(session.store, session.settings, corpus)
+        plan = make_plan(base.entries if base else {}, listing)
+        report = _Ingest(session, corpus, base, origin).run(plan)
     return {"corpus": corpus, **report, "seconds": round(time.monotonic() - started, 3)}
 
 
+def retry(session: Session, corpus: str) -> dict[str, Any]:
+    """Try the failed documents of the live generation again, from where they came; as `ingest`.
+
+    Raises ConflictError when chunker or embedder changed since: then all must be ingested again.
+    """
+    started = time.monotonic()
+    live = session.corpora.live(corpus).generation
+    with corpus_lease(session, corpus, "retry"):
+        base = find_base(session.store, session.settings, corpus)
+        origin = read_origin(session.store, corpus, live)
+        if base is None or not base.is_live or origin is None:
+            raise ConflictError(
+                f"corpus {corpus!r} was built with another chunker or embedder than the settings "
+                f"say; use `openbook ingest SOURCE --corpus {corpus}`"
+            )
+        plan = make_retry(base.entries, _list(session, origin))
+        report = _Ingest(session, corpus, base, origin).run(plan)
+    return {"corpus": corpus, **report, "seconds": round(time.monotonic() - started, 3)}
+
+
+def corpus_lease(session: Session, corpus: str, work: str) -> Lease:
+    """Only one process at a time changes a corpus; BusyError says who does."""
+    return Lease(session.store, f"{corpus_prefix(corpus)}/lock", f"{work} of corpus {corpus!r}")
+
+
 @dataclass(frozen=True, slots=True)
-class _Target:
+class _Built:
     """The chunks of the generation to build: `staged` by this ingest, `carried` from the base."""
 
     staged: pa.Table
     carried: pa.Table
-    shards: tuple[Shard, ...]
+    parts: tuple[Rows, ...]
 
     @property
     def chunks(self) -> pa.Table:
@@ -59,24 +97,24 @@ class _Target:
 
 
 class _Ingest:
-    """One run over one corpus, under its lease."""
+    """One run over one corpus, under its lease, on top of `base` (None: a first build)."""
 
-    def __init__(self, session: Session, corpus: str, listing: Listing) -> None:
+    def __init__(self, session: Session, corpus: str, base: Base | None, origin: Origin) -> None:
         self._session = session
         self._settings = session.settings
         self._store = session.store
         self._corpus = corpus
-        self._listing = listing
+        self._base = base
+        self._origin = origin
 
-    def run(self) -> dict[str, Any]:
+    def run(self, plan: Plan) -> dict[str, Any]:
         """The stages in order; returns counts and failures."""
-        base = find_base(self._store, self._settings, self._corpus)
-        plan = make_plan(base.entries if base else {}, self._listing)
+        base = self._base
         if not plan.parse and not _searched(plan.settled):
             raise _nothing(plan.settled)
         if base and base.is_live and plan.is_noop and self._is_whole(base):
             settled = settle(plan, [], base.index.id)
-            return _report(settled, 0, base.generation.chunks)
+            return self._report(settled, 0, base.generation)
         index = base.index if base else self._new_index()
         staging = Staging(self._store, self._corpus, index.id)
         shards = staging.shards(plan.parse, self._settings.ingest.stage_documents)
@@ -85,14 +123,16 @@ class _Ingest:
         if not _searched(settled.entries):
             staging.clear()
             raise _nothing(settled.entries)
-        before = self._chunks_of(base)
-        carried = of_documents(before, settled.carried)
-        target = _Target(staging.chunks(shards), carried, tuple(shards))
-        rewritten = staging.leftovers(shards) | changed_rows(before, target.staged)
-        written = self._fill(index, target, rewritten, base)
-        self._publish(index, settled, target.chunks)
+        built = self._build(staging, shards, settled)
+        generation = self._describe(index, settled, built)
+        target = Target(generation, built.chunks, built.parts)
+        release = Release(self._session, target)
+        written = release.run(lambda: self._publish(target, settled))
+        retention = Retention(self._session, self._corpus)
+        retention.drop_abandoned()
         staging.clear()
-        return _report(settled, written, target.chunks.num_rows)
+        retention.collect()
+        return self._report(settled, written, generation)
 
     def _is_whole(self, base: Base) -> bool:
         """Whether Milvus holds the generation and no ingest was killed since."""
@@ -107,11 +147,6 @@ class _Ingest:
         dimension = self._session.embedder.dimension
         return describe_index(self._settings, self._corpus, dimension)
 
-    def _chunks_of(self, base: Base | None) -> pa.Table:
-        if base is None:
-            return CHUNKS.empty_table()
-        return read_chunks(self._store, self._corpus, base.generation.generation)
-
     def _stage(self, index: Index, staging: Staging, shards: list[Shard]) -> None:
         missing = staging.missing(shards)
         if not missing:
@@ -125,65 +160,61 @@ class _Ingest:
         )
         stage_documents(self._session, task, missing)
 
-    def _fill(self, index: Index, target: _Target, rewritten: set[str], base: Base | None) -> int:
-        """Make the collection hold exactly the target; returns how many rows were embedded."""
-        vectors = self._session.vectors
-        vectors.ensure(index.collection, index.dimension)
-        present = vectors.chunk_ids(index.collection)
-        wanted = _ids(target.chunks)
-        needed = (wanted - present) | (wanted & rewritten)
-        vectors.close()  # servers drop clients that stay idle for as long as embedding may take
-        embed_chunks(self._session, self._job(index, target, needed, base))
-        vectors.delete(index.collection, sorted(present - wanted))
-        count = vectors.count(index.collection)
-        if count != len(wanted):
-            raise ConflictError(
-                f"collection {index.collection!r} holds {count} chunks after the ingest, expected "
-                f"{len(wanted)}; nothing was made live: ingest again"
-            )
-        return len(needed)
+    def _build(self, staging: Staging, shards: list[Shard], settled: Settled) -> _Built:
+        staged = staging.chunks(shards)
+        parts = [Rows(tuple(chunk_keys(shards)), _ids(staged))]
+        carried = CHUNKS.empty_table()
+        if self._base is not None:
+            before = self._base.generation.generation
+            chunks = read_chunks(self._store, self._corpus, before)
+            carried = of_documents(chunks, settled.carried)
+            files = tuple(chunk_files(self._store, self._corpus, before))
+            parts.append(Rows(files, _ids(carried), carried.num_rows == chunks.num_rows))
+        return _Built(staged, carried, tuple(parts))
 
-    def _job(self, index: Index, target: _Target, needed: set[str], base: Base | None) -> EmbedJob:
-        staged = _ids(target.staged)
-        files = chunk_keys(target.shards)
-        if base and not needed <= staged:  # rows of unchanged documents that Milvus lost
-            files += chunk_files(self._store, self._corpus, base.generation.generation)
-        only = None if needed == staged and files == chunk_keys(target.shards) else needed
-        ids = None if only is None else frozenset(only)
-        return EmbedJob(index.collection, tuple(files), ids, len(needed))
+    def _describe(self, index: Index, settled: Settled, built: _Built) -> Generation:
+        return Generation(
+            corpus=self._corpus,
+            generation=settled.generation,
+            collection=index.collection,
+            chunker=index.chunker,
+            embedder=index.embedder,
+            dimension=index.dimension,
+            documents=_searched(settled.entries),
+            chunks=built.staged.num_rows + built.carried.num_rows,
+            created="",
+        )
 
-    def _publish(self, index: Index, settled: Settled, chunks: pa.Table) -> None:
-        manifest = {
-            "corpus": self._corpus,
+    def _publish(self, target: Target, settled: Settled) -> None:
+        """Ledger first: a manifest without it could not be built on."""
+        entries = settled.entries.values()
+        write_ledger(self._store, self._corpus, settled.generation, entries, self._origin)
+        publish_generation(self._store, target.chunks, describe(target.generation, self._origin))
+
+    def _report(self, settled: Settled, written: int, generation: Generation) -> dict[str, Any]:
+        listed = sorted(settled.entries.values(), key=lambda entry: entry.doc_id)
+        failed = [entry for entry in listed if entry.state == "failed"]
+        return {
             "generation": settled.generation,
-            "index": index.id,
-            "collection": index.collection,
-            "chunker": dict(index.chunker),
-            "embedder": index.embedder,
-            "dimension": index.dimension,
-            "documents": _searched(settled.entries),
-            "chunks": chunks.num_rows,
+            "documents": dict(settled.counts),
+            "chunks": {"written": written, "total": generation.chunks},
+            "retrieval": self._session.vectors.retrieval(generation.collection),
+            "failures": [{"doc_id": e.doc_id, "uri": e.uri, "reason": e.reason} for e in failed],
         }
-        write_ledger(self._store, self._corpus, settled.generation, settled.entries.values())
-        publish_generation(self._store, chunks, manifest)
-        live = live_generation(self._session.corpora, self._corpus)
-        expected = live.generation if live else None
-        self._session.corpora.move_live(self._corpus, settled.generation, expected)
 
 
-def changed_rows(before: pa.Table, staged: pa.Table) -> set[str]:
-    """Ids of staged chunks that the base has with another title, uri, page or metadata.
-
-    A chunk id does not name those, so the row in Milvus may be the old one and is written again.
-    """
-    documents = staged["doc_id"].unique().to_pylist()
-    known = {row["chunk_id"]: row for row in of_documents(before, documents).to_pylist()}
-    rows = staged.to_pylist() if known else []
-    return {row["chunk_id"] for row in rows if known.get(row["chunk_id"], row) != row}
+def _absolute(location: str) -> str:
+    return location if "://" in location else os.path.abspath(location)
 
 
-def _ids(chunks: pa.Table) -> set[str]:
-    return set(chunks["chunk_id"].to_pylist())
+def _list(session: Session, origin: Origin) -> Listing:
+    columns = {"text_column": origin.text_column, "id_column": origin.id_column}
+    settings = session.settings.ingest.model_copy(update=columns)
+    return list_sources(origin.location, settings, session.settings.store)
+
+
+def _ids(chunks: pa.Table) -> frozenset[str]:
+    return frozenset(chunks["chunk_id"].to_pylist())
 
 
 def _searched(entries: Entries) -> int:
@@ -197,14 +228,3 @@ def _nothing(entries: Entries) -> InputError:
     return InputError(
         f"no document could be indexed, {len(failed)} failed ({shown}); nothing was changed"
     )
-
-
-def _report(settled: Settled, written: int, total: int) -> dict[str, Any]:
-    listed = sorted(settled.entries.values(), key=lambda entry: entry.doc_id)
-    failed = [entry for entry in listed if entry.state == "failed"]
-    return {
-        "generation": settled.generation,
-        "documents": dict(settled.counts),
-        "chunks": {"written": written, "total": total},
-        "failures": [{"doc_id": e.doc_id, "uri": e.uri, "reason": e.reason} for e in failed],
-    }

@@ -10,8 +10,8 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,12 +35,26 @@ _OURS = re.compile(rf"^{errors.__name__}\.(\w+): (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of chunk tables in the object store: those with `ids`, which are all when `everything`."""
+
+    files: tuple[str, ...]
+    ids: frozenset[str]
+    everything: bool = True
+
+    def only_of(self, needed: frozenset[str]) -> Self:
+        """The part of these rows that is needed."""
+        return replace(
+            self, ids=self.ids & needed, everything=self.everything and self.ids <= needed
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class EmbedJob:
-    """Rows of `files` (object keys of chunk tables) to embed; `only` None means all of them."""
+    """Chunks to embed and upsert: `parts` have no chunk in common, `rows` in all."""
 
     collection: str
-    files: tuple[str, ...]
-    only: frozenset[str] | None
+    parts: tuple[Rows, ...]
     rows: int
 
 
@@ -71,32 +85,51 @@ def stage_documents(session: Session, task: StageTask, shards: Sequence[Shard]) 
 
 
 def embed_chunks(session: Session, job: EmbedJob) -> None:
-    """Embed the rows of a job and upsert them."""
+    """Embed the rows of a job and upsert them; ConflictError when not all were written."""
     if not job.rows:
         return
     _start(session)
     settings = session.worker_settings()
-    filesystem, root = session.store.arrow()
-    rows = ray_data.read_parquet([f"{root}/{key}" for key in job.files], filesystem=filesystem)
-    if job.only is not None:
-        rows = rows.map_batches(_keep(job.only), batch_format="pyarrow")
+    first, *rest = (_read_rows(session, part) for part in job.parts)
+    rows = first.union(*rest) if rest else first
     ingest = settings.ingest
-    # small blocks, so that rows reach Milvus while others are still being embedded
-    vectors = rows.repartition(target_num_rows_per_block=ingest.batch_size).map_batches(
-        EmbedChunks,
-        batch_size=ingest.batch_size,
-        batch_format="pyarrow",
-        fn_constructor_args=(settings, _cpus() // ingest.embed_actors or 1),
-        compute=ray_data.ActorPoolStrategy(size=ingest.embed_actors),
-        num_cpus=1,
-        num_gpus=ingest.embed_gpus,
-    )
     with (
         _explained(),
         session.console.progress("embed and index", job.rows, "chunks") as progress,
         _tally(progress.advance) as report,
     ):
-        vectors.write_datasink(MilvusSink(settings, job.collection, report))
+        # small blocks, so that rows reach Milvus while others are still being embedded
+        vectors = rows.repartition(target_num_rows_per_block=ingest.batch_size).map_batches(
+            _EmbedCounted,
+            batch_size=ingest.batch_size,
+            batch_format="pyarrow",
+            fn_constructor_args=(report, settings, _cpus() // ingest.embed_actors or 1),
+            compute=ray_data.ActorPoolStrategy(size=ingest.embed_actors),
+            num_cpus=1,
+            num_gpus=ingest.embed_gpus,
+        )
+        writers = 1 if session.vectors.one_writer else ingest.milvus_writers
+        sink = MilvusSink(settings, job.collection, job.rows)
+        vectors.write_datasink(sink, concurrency=writers)
+
+
+class _EmbedCounted:
+    """`EmbedChunks` that reports its rows: the sink hears of them only a thousand at a time."""
+
+    def __init__(self, report: Callable[[int], Any], *args: Any) -> None:
+        self._report = report
+        self._embed = EmbedChunks(*args)
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        embedded = self._embed(batch)
+        self._report(batch.num_rows)
+        return embedded
+
+
+def _read_rows(session: Session, part: Rows) -> Any:
+    filesystem, root = session.store.arrow()
+    rows = ray_data.read_parquet([f"{root}/{key}" for key in part.files], filesystem=filesystem)
+    return rows if part.everything else rows.map_batches(_keep(part.ids), batch_format="pyarrow")
 
 
 def map_groups(

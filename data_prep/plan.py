@@ -54,8 +54,11 @@ class Settled:
     counts: Mapping[str, int]
 
 
-def make_plan(before: Entries, listing: Listing) -> Plan:
-    """Compare the source with the ledger of the generation it builds on (empty: a first build)."""
+def make_plan(before: Entries, listing: Listing, retry: bool = False) -> Plan:
+    """Compare the source with the ledger of the generation it builds on (empty: a first build).
+
+    `retry` parses also what failed before with the same content.
+    """
     parse: list[Source] = []
     settled: dict[str, Entry] = {}
     unchanged = 0
@@ -64,17 +67,30 @@ def make_plan(before: Entries, listing: Listing) -> Plan:
         if entry is not None and entry.indexed_hash == source.content_hash:
             unchanged += 1
             settled[source.doc_id] = _searched(entry)
-        elif entry is not None and _failed_already(entry, source):
+        elif entry is not None and _failed_already(entry, source) and not retry:
             settled[source.doc_id] = entry
         else:
             parse.append(source)
     for failure in listing.failures:
-        settled[failure.doc_id] = _failed(failure, before.get(failure.doc_id))
+        settled[failure.doc_id] = _failed(failure, before.get(failure.doc_id), retry)
     present = settled.keys() | {source.doc_id for source in parse}
     gone = [entry for doc_id, entry in before.items() if doc_id not in present]
     tombstones = {entry.doc_id: _deleted(entry) for entry in gone if _leaves_tombstone(entry)}
     deleted = sum(bool(entry.indexed_hash) for entry in gone)
     return Plan(tuple(parse), {**settled, **tombstones}, before, unchanged, deleted)
+
+
+def make_retry(before: Entries, listing: Listing) -> Plan:
+    """Try again what failed, and nothing else: other documents stay as the ledger has them."""
+    failed = {doc_id: entry for doc_id, entry in before.items() if entry.state == "failed"}
+    listed = Listing(
+        tuple(source for source in listing.sources if source.doc_id in failed),
+        tuple(failure for failure in listing.failures if failure.doc_id in failed),
+    )
+    plan = make_plan(failed, listed, retry=True)
+    kept = {doc_id: entry for doc_id, entry in before.items() if doc_id not in failed}
+    unchanged = plan.unchanged + sum(bool(entry.indexed_hash) for entry in kept.values())
+    return Plan(plan.parse, {**kept, **plan.settled}, before, unchanged, plan.deleted)
 
 
 def settle(plan: Plan, outcomes: Iterable[Outcome], index: str) -> Settled:
@@ -87,12 +103,12 @@ def settle(plan: Plan, outcomes: Iterable[Outcome], index: str) -> Settled:
         source, entry = sources[outcome.doc_id], plan.before.get(outcome.doc_id)
         if outcome.reason:
             failure = Failure(source.doc_id, source.uri, outcome.reason, outcome.content_hash)
-            entries[source.doc_id] = _failed(failure, entry)
+            entries[source.doc_id] = _failed(failure, entry, tried=True)
             continue
         was_indexed = entry is not None and bool(entry.indexed_hash)
         added, changed = added + (not was_indexed), changed + was_indexed
         fresh.add(source.doc_id)
-        entries[source.doc_id] = _indexed(source, outcome)
+        entries[source.doc_id] = _indexed(source, outcome, entry)
     generation = f"{index}-{_content(entries)}"
     stamped = {
         doc_id: entry if entry == plan.before.get(doc_id) else replace(entry, generation=generation)
@@ -114,7 +130,7 @@ def _content(entries: Entries) -> str:
     return content_id(pairs, length=12)
 
 
-def _indexed(source: Source, outcome: Outcome) -> Entry:
+def _indexed(source: Source, outcome: Outcome, before: Entry | None) -> Entry:
     return Entry(
         doc_id=source.doc_id,
         uri=source.uri,
@@ -122,12 +138,16 @@ def _indexed(source: Source, outcome: Outcome) -> Entry:
         state="indexed",
         indexed_hash=source.content_hash,
         chunks=outcome.chunks,
+        attempts=_attempts(source.content_hash, before, tried=True),
     )
 
 
-def _failed(failure: Failure, before: Entry | None) -> Entry:
+def _failed(failure: Failure, before: Entry | None, tried: bool) -> Entry:
     """A failed entry; equal to the one before when nothing changed."""
-    entry = Entry(failure.doc_id, failure.uri, failure.content_hash, "failed", failure.reason)
+    entry = Entry(
+        failure.doc_id, failure.uri, failure.content_hash, "failed", failure.reason,
+        attempts=_attempts(failure.content_hash, before, tried),
+    )  # fmt: skip
     if before is None:
         return entry
     if before.indexed_hash:
@@ -139,6 +159,13 @@ def _failed(failure: Failure, before: Entry | None) -> Entry:
         )
     same = replace(entry, generation=before.generation)
     return same if same == before else entry
+
+
+def _attempts(content_hash: str, before: Entry | None, tried: bool) -> int:
+    """How often this content was tried; a listing that repeats a failure is no attempt."""
+    if before is None or before.state != "failed" or before.content_hash != content_hash:
+        return 1
+    return before.attempts + tried
 
 
 def _searched(entry: Entry) -> Entry:

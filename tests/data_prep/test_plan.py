@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from data_prep.ledger import Entry
-from data_prep.plan import Outcome, Settled, make_plan, settle
+from data_prep.plan import Outcome, Settled, make_plan, make_retry, settle
 from data_prep.sources import Failure, Listing, Source
 
 INDEX = "0123456789ab"
@@ -101,3 +101,39 @@ def test_deleted_document_that_comes_back_is_added() -> None:
     back = ingested(still_gone.entries, listing({"a": "1", "b": "1"}))
     assert counts(back) == (1, 0, 1, 0, 0)
     assert back.generation == first.generation
+
+
+def test_attempts_count_tries_of_the_same_content() -> None:
+    found = listing({"a": "1", "b": "1"}, {"c.png": "unsupported"})
+    first = ingested({}, found, {"a": "damaged"}).entries
+    assert {entry.attempts for entry in first.values()} == {1}
+    assert ingested(first, found).entries == first
+    plan = make_retry(first, found)
+    assert [source.doc_id for source in plan.parse] == ["a"]
+    again = settle(plan, [Outcome("a", "1", 0, "damaged")], INDEX).entries
+    assert (again["a"].attempts, again["b"].attempts, again["c.png"].attempts) == (2, 1, 2)
+    other = ingested(again, listing({"a": "2", "b": "1"}), {"a": "damaged"}).entries
+    assert other["a"].attempts == 1
+
+
+def test_retry_touches_only_what_failed() -> None:
+    first = ingested(
+        {}, listing({"a": "1", "b": "1", "gone": "1", "x": "1"}), {"b": "bad", "x": "bad"}
+    )
+    found = listing({"a": "changed", "b": "1", "new": "1"})
+    plan = make_retry(first.entries, found)
+    assert [source.doc_id for source in plan.parse] == ["b"]
+    settled = settle(plan, [Outcome("b", "1", 2)], INDEX)
+    assert counts(settled) == (1, 0, 2, 0, 0)
+    states = {doc_id: entry.state for doc_id, entry in settled.entries.items()}
+    assert states == {"a": "indexed", "b": "indexed", "gone": "indexed"}
+    assert settled.entries["a"].content_hash == "1"
+    assert settled.entries["b"].attempts == 2
+    assert settled.carried == {"a", "gone"}
+
+
+def test_retry_finds_the_good_version_back() -> None:
+    first = ingested({}, listing({"a": "good"}))
+    broken = ingested(first.entries, listing({"a": "bad"}), {"a": "damaged"})
+    plan = make_retry(broken.entries, listing({"a": "good"}))
+    assert (plan.parse, plan.settled["a"].state) == ((), "indexed")
