@@ -31,7 +31,8 @@ RAY = {
 LIGHT = [
     "cluster.errors", "cluster.records", "cluster.keys", "cluster.settings", "cluster.resolve",
     "cluster.prompts", "cluster.quotes", "cluster.cli", "cluster.leases", "cluster.corpora",
-    "data_prep.distractors", "data_prep.questions", "train.metrics", "train.statistics", "serve.schema",
+    "data_prep.budget", "data_prep.distractors", "data_prep.questions", "data_prep.written",
+    "train.metrics", "train.statistics", "serve.schema",
     "serve.citations", "serve.rendering", "serve.scaling",
 ]  # fmt: skip
 HEAVY = {"ray", "torch", "transformers", "peft", "pymilvus", "sentence_transformers", "pandas"}
