@@ -1,12 +1,14 @@
 """Training sets in the object store, in Hugging Face's layout.
 
 `datasets/{name}/{version}/` holds `{split}-00000-of-00001.parquet`, the card `README.md` and the
-manifest. Free-form fields are JSON text in their column, so that rows of any shape share one schema.
+manifest, whose `kind` says what the rows are: `raft` examples or `cpt` text. Free-form fields are JSON
+text in their column, so that rows of any shape share one schema.
 """
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +16,39 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cluster import artifacts
-from cluster.errors import NotFoundError
+from cluster.errors import InputError, NotFoundError
 from cluster.keys import dataset_prefix, safe_name
 from cluster.objects import ObjectStore
 from cluster.pointers import Pointer
-from cluster.records import SPLITS, ContextDocument, Quote, RaftExample, Split, as_json
+from cluster.records import (
+    SPLITS,
+    ContextDocument,
+    PackedText,
+    Quote,
+    RaftExample,
+    Segment,
+    Split,
+    as_json,
+)
 
 _DOCUMENT = pa.struct([
     ("chunk_id", pa.string()), ("doc_id", pa.string()), ("title", pa.string()), ("text", pa.string()),
-    ("role", pa.string()), ("score", pa.float64()), ("rank", pa.int64()),
+    ("role", pa.string()), ("score", pa.float64()), ("rank", pa.int64()), ("kind", pa.string()),
+    ("poisoned", pa.bool_()),
 ])  # fmt: skip
 _QUOTE = pa.struct([("chunk_id", pa.string()), ("start", pa.int64()), ("end", pa.int64())])
 SCHEMA = pa.schema([
     ("id", pa.string()), ("question", pa.string()), ("documents", pa.list_(_DOCUMENT)),
     ("oracle_present", pa.bool_()), ("reasoning", pa.string()), ("plain_reasoning", pa.string()),
     ("answer", pa.string()), ("quotes", pa.list_(_QUOTE)), ("oracle", pa.list_(pa.string())),
-    ("split", pa.string()), ("seed", pa.int64()), ("provenance", pa.string()),
+    ("split", pa.string()), ("seed", pa.int64()), ("provenance", pa.string()), ("abstain", pa.bool_()),
 ])  # fmt: skip
+_SEGMENT = pa.struct([("doc_id", pa.string()), ("start", pa.int64()), ("end", pa.int64())])
+TEXTS = pa.schema([
+    ("id", pa.string()), ("text", pa.string()), ("segments", pa.list_(_SEGMENT)),
+    ("tokens", pa.int64()), ("split", pa.string()),
+])  # fmt: skip
+_ROW_GROUP = 1000
 
 
 class Datasets:
@@ -62,15 +80,22 @@ class Datasets:
         """The manifest of a set."""
         return artifacts.read_manifest(self._store, dataset_prefix(*self.resolve(spec))) or {}
 
+    def versions(self, name: str) -> list[str]:
+        """Complete versions of a set, by name."""
+        keys = self._store.list(f"datasets/{safe_name('dataset', name)}")
+        return sorted(key.split("/")[2] for key in keys if key.endswith("/manifest.json"))
+
     def read(self, spec: str, split: Split) -> list[RaftExample]:
-        """The examples of one split, sorted by id; empty when the set has none in it."""
-        key = f"{dataset_prefix(*self.resolve(spec))}/{_file(split)}"
-        try:
-            data = self._store.get(key)
-        except NotFoundError:
-            return []
-        rows = pq.read_table(pa.BufferReader(data)).to_pylist()
+        """The examples of one split, sorted by id; empty when the set has none in it.
+
+        Raises InputError for a set of another kind.
+        """
+        rows = self._rows(spec, split, "raft")
         return sorted((_example(row) for row in rows), key=lambda example: example.id)
+
+    def read_texts(self, spec: str, split: Split) -> Iterator[PackedText]:
+        """The rows of one split of a CPT set, in their order. Raises InputError for another kind."""
+        return map(_packed, self._rows(spec, split, "cpt"))
 
     def publish(
         self,
@@ -81,13 +106,38 @@ class Datasets:
         card: str,
     ) -> dict[str, Any]:
         """Write a version (manifest last) and point `latest` at it; a known version is a no-op."""
-        with tempfile.TemporaryDirectory() as work:
-            folder = Path(work)
-            (folder / "README.md").write_text(card, "utf-8")
+
+        def write(folder: Path) -> tuple[Mapping[str, Any], str]:
             for split in SPLITS:
                 rows = sorted(examples.get(split, ()), key=lambda example: example.id)
                 if rows:
                     pq.write_table(_table(rows), folder / _file(split))
+            return manifest, card
+
+        return self._publish(name, version, write)
+
+    def publish_texts(
+        self,
+        name: str,
+        version: str,
+        texts: Iterable[PackedText],
+        describe: Callable[[], tuple[Mapping[str, Any], str]],
+    ) -> dict[str, Any]:
+        """`publish` for CPT text as a stream; after it `describe` gives manifest and card."""
+
+        def write(folder: Path) -> tuple[Mapping[str, Any], str]:
+            _write_texts(folder, texts)
+            return describe()
+
+        return self._publish(name, version, write)
+
+    def _publish(
+        self, name: str, version: str, write: Callable[[Path], tuple[Mapping[str, Any], str]]
+    ) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as work:
+            folder = Path(work)
+            manifest, card = write(folder)
+            (folder / "README.md").write_text(card, "utf-8")
             complete = {"dataset": name, "version": version, **manifest}
             published = artifacts.publish(
                 self._store, dataset_prefix(name, version), folder, complete
@@ -95,6 +145,24 @@ class Datasets:
         latest = self._latest(name)
         latest.move({"version": version}, latest.read())
         return published
+
+    def _rows(self, spec: str, split: Split, wanted: str) -> Iterator[dict[str, Any]]:
+        exact = "@".join(self.resolve(spec))
+        kind = self.manifest(exact).get("kind", "raft")
+        if kind != wanted:
+            raise InputError(
+                f"dataset {exact} is of kind {kind!r}, {wanted!r} is needed; make one with "
+                f"`openbook synth{' --cpt' if wanted == 'cpt' else ''}`"
+            )
+        return self._stream(f"{dataset_prefix(*self.resolve(exact))}/{_file(split)}")
+
+    def _stream(self, key: str) -> Iterator[dict[str, Any]]:
+        try:
+            data = self._store.get(key)
+        except NotFoundError:
+            return
+        for batch in pq.ParquetFile(pa.BufferReader(data)).iter_batches(_ROW_GROUP):
+            yield from batch.to_pylist()
 
     def _latest(self, name: str) -> Pointer:
         return Pointer(self._store, f"datasets/{safe_name('dataset', name)}/latest.json")
@@ -121,3 +189,23 @@ def _example(row: dict[str, Any]) -> RaftExample:
             "provenance": json.loads(row["provenance"]),
         }
     )
+
+
+def _packed(row: dict[str, Any]) -> PackedText:
+    return PackedText(**{**row, "segments": tuple(Segment(**one) for one in row["segments"])})
+
+
+def _write_texts(folder: Path, texts: Iterable[PackedText]) -> None:
+    """Each text into the file of its split, in row groups as they come."""
+    rest, writers = iter(texts), dict[str, pq.ParquetWriter]()
+    try:
+        while rows := [as_json(text) for text in islice(rest, _ROW_GROUP)]:
+            for split in SPLITS:
+                own = [row for row in rows if row["split"] == split]
+                if own and split not in writers:
+                    writers[split] = pq.ParquetWriter(folder / _file(split), TEXTS)
+                if own:
+                    writers[split].write_table(pa.Table.from_pylist(own, schema=TEXTS))
+    finally:
+        for writer in writers.values():
+            writer.close()

@@ -16,6 +16,8 @@ from cluster.keys import content_id
 QUOTE_BEGIN = "##begin_quote##"
 QUOTE_END = "##end_quote##"
 ANSWER_MARK = "<ANSWER>:"
+ABSTENTION = "not in the documents"
+"""The short answer of who finds none in the documents: training teaches it, evaluation counts it."""
 
 SYSTEM_OPEN_BOOK = (
     "Answer the question from the numbered documents. Some of them may not help. First quote the "
@@ -87,6 +89,11 @@ def parse(text: str) -> ParsedAnswer:
     quotes = tuple(q.strip() for q in _QUOTE.findall(reasoning if mark else text) if q.strip())
     first_line = answer.strip().split("\n", 1)[0].strip()
     return ParsedAnswer(reasoning.strip(), quotes, first_line if mark else None)
+
+
+def is_abstention(answer: str) -> bool:
+    """Whether a short answer is the abstention, whatever its case and final stop."""
+    return answer.strip().rstrip(".").casefold() == ABSTENTION
 
 
 def strip_markers(text: str) -> str:

@@ -14,6 +14,7 @@ _FOLD = str.maketrans({
 })  # fmt: skip
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[A-Z0-9\"'(\[])|\n{2,}|\n(?=[-*#\d|])")
 _WORD = re.compile(r"\w+")
+_MIN_REPAIRED_WORDS = 3
 
 
 def find_quote(text: str, quote: str) -> tuple[int, int] | None:
@@ -30,6 +31,27 @@ def find_quote(text: str, quote: str) -> tuple[int, int] | None:
     if at < 0:
         return None
     return origin[at], origin[at + len(needle) - 1] + 1
+
+
+def repair_quote(text: str, quote: str) -> tuple[int, int] | None:
+    """Span of the words of `quote` in `text`, whatever stands between them; None for anything else.
+
+    Also finds what `find_quote` finds. One or two words prove too little to be repaired by them alone;
+    a final stop or closing quote that both have belongs to the span.
+    """
+    if found := find_quote(text, quote):
+        return found
+    wanted = [_fold(word)[0] for word in _WORD.findall(quote)]
+    words = [(match.start(), match.end()) for match in _WORD.finditer(text)]
+    folded = [_fold(text[start:end])[0] for start, end in words]
+    if len(wanted) < _MIN_REPAIRED_WORDS:
+        return None
+    for at in range(len(folded) - len(wanted) + 1):
+        if folded[at] == wanted[0] and folded[at : at + len(wanted)] == wanted:
+            end = words[at + len(wanted) - 1][1]
+            closed = quote.rstrip()[-1] == text[end : end + 1]
+            return words[at][0], end + closed
+    return None
 
 
 def sentences(text: str) -> list[tuple[int, int]]:

@@ -8,7 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from cluster.prompts import ABSTENTION
+
 Role = Literal["oracle", "distractor"]
+# hard: the retriever confuses it with the oracle; same-document: beside the oracle; random: any
+Kind = Literal["hard", "same-document", "random"]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
@@ -92,7 +96,7 @@ class SourceQuote:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One line of a question file (`qa.jsonl`)."""
+    """One line of a question file (`qa.jsonl`); `split_given` is False where the split is still open."""
 
     id: str
     question: str
@@ -102,11 +106,15 @@ class Question:
     reasoning: str | None
     split: Split
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    split_given: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ContextDocument:
-    """A numbered document of a RAFT example, in prompt order."""
+    """A numbered document of a RAFT example, in prompt order.
+
+    `kind` says where a distractor comes from; a `poisoned` one carries a planted instruction.
+    """
 
     chunk_id: str
     doc_id: str
@@ -115,6 +123,8 @@ class ContextDocument:
     role: Role
     score: float | None
     rank: int | None
+    kind: Kind | None = None
+    poisoned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +143,8 @@ class RaftExample:
     `reasoning` is what the model should write before the answer, quotes already between
     the markers of `cluster.prompts`. `plain_reasoning` is the part of it that needs no documents:
     what a DSF example trains on. `oracle` names the documents (`doc_id`) that settle the answer,
-    in the prompt or not.
+    in the prompt or not. With `abstain` the right thing to say about these documents is that they do
+    not answer; `answer` stays what is true.
     """
 
     id: str
@@ -148,6 +159,35 @@ class RaftExample:
     split: Split
     seed: int
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    abstain: bool = False
+
+    @property
+    def open_book_answer(self) -> str:
+        """What to answer in view of the documents: `answer`, or the abstention."""
+        return ABSTENTION if self.abstain else self.answer
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of one document inside a packed text: `text[start:end]`."""
+
+    doc_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class PackedText:
+    """One row of a CPT set: whole documents and parts of long ones, in the corpus' order.
+
+    `tokens` counts the segments' tokens, and one end-of-text token after each segment.
+    """
+
+    id: str
+    text: str
+    segments: tuple[Segment, ...]
+    tokens: int
+    split: Split
 
 
 @dataclass(frozen=True, slots=True)

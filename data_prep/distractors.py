@@ -1,69 +1,87 @@
 """Distractors: what the live retriever returns beside the oracle, minus what would teach a lie.
 
-A retrieved chunk that also holds the answer is no distractor (raft.md §5.3: with random ones 47 % of
-TF Hub contexts held an identical call, hard ones are worse). Pure and without a random choice: the
-retriever's order decides, so training sees the mistakes that serving will make.
+Three kinds in shares that settings give: hard ones (the retriever's, in its order, so training sees
+the mistakes that serving will make), other chunks of the oracle documents, and random chunks. Where a
+document has no more chunks the retriever's fill the gap; a context that stays shorter than asked for is
+reported and never padded. Pure: candidates come in, O(distractors) of them are looked at.
 """
 
-import re
+import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from cluster.quotes import word_overlap
-from cluster.records import Chunk, Hit
+from cluster.records import Chunk, Kind
+from data_prep.screen import Screen
 
-NEAR_DUPLICATE = 0.9
-_MIN_ANSWER_CHARS = 3
-_CLOSED_ANSWERS = {"yes", "no", "maybe"}
+# candidates looked at for a place before it stays empty
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What distractors are chosen from, each in the order of choice; `anywhere` may be endless."""
+
+    retrieved: Sequence[Chunk]
+    beside: Sequence[Chunk] = ()
+    anywhere: Iterable[Chunk] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The distractors, best first, and how many candidates were dropped for which reason."""
+    """Chosen chunks with their kind, best first, and how many candidates were dropped for which reason."""
 
-    hits: tuple[Hit, ...]
+    chosen: tuple[tuple[Chunk, Kind], ...]
     dropped: Mapping[str, int]
 
 
 def select_distractors(
-    hits: Sequence[Hit], oracles: Sequence[Chunk], answer: str, count: int
+    candidates: Candidates, oracles: Sequence[Chunk], screen: Screen, wanted: Mapping[Kind, int]
 ) -> Selection:
-    """The first `count` hits that are safe; fewer when there are no more.
+    """The first candidates of each kind that pass the screen; fewer when there are no more.
 
-    Dropped are chunks of the oracle documents, texts equal or nearly equal to an oracle's or to one
-    already taken, and texts that contain the answer as whole words.
+    Chunks of the oracle documents count as same-document and as nothing else.
     """
-    pattern = answer_pattern(answer)
-    documents = {chunk.doc_id for chunk in oracles}
-    texts = {_folded(chunk.text) for chunk in oracles}
-    chosen: list[Hit] = []
-    dropped: Counter[str] = Counter()
-    for hit in hits:
-        if len(chosen) == count:
-            break
-        text = _folded(hit.chunk.text)
-        if hit.chunk.doc_id in documents:
-            continue  # not a false negative: simply no distractor
-        if text in texts:
-            dropped["same_text"] += 1
-        elif any(word_overlap(hit.chunk.text, o.text) >= NEAR_DUPLICATE for o in oracles):
-            dropped["near_duplicate"] += 1
-        elif pattern is not None and pattern.search(text):
-            dropped["contains_answer"] += 1
-        else:
-            chosen.append(hit)
-            texts.add(text)
-    return Selection(tuple(chosen), dict(dropped))
+    choice = _Choice(oracles, screen)
+    beside = choice.take(candidates.beside, "same-document", wanted.get("same-document", 0))
+    lacking = wanted.get("same-document", 0) - len(beside)
+    hard = choice.take(candidates.retrieved, "hard", wanted.get("hard", 0) + lacking)
+    count = wanted.get("random", 0)
+    anywhere = choice.take(islice(candidates.anywhere, _TRIES * count), "random", count)
+    return Selection((*hard, *beside, *anywhere), dict(choice.dropped))
 
 
-def answer_pattern(answer: str) -> re.Pattern[str] | None:
-    """Finds the answer as whole words in folded text; None for answers that prove nothing."""
-    folded = _folded(answer)
-    if len(folded) < _MIN_ANSWER_CHARS or folded in _CLOSED_ANSWERS:
-        return None
-    return re.compile(rf"(?<!\w){re.escape(folded)}(?!\w)")
+def share_out(count: int, beside: float, anywhere: float, seed: int) -> dict[Kind, int]:
+    """How many distractors of each kind; over many seeds their means are exactly the shares."""
+    offset = random.Random(seed).random()
+    first = int(count * beside + offset)
+    second = int(count * (beside + anywhere) + offset)
+    return {"same-document": first, "random": second - first, "hard": count - second}
 
 
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
+class _Choice:
+    """What was chosen so far, over all kinds."""
+
+    def __init__(self, oracles: Sequence[Chunk], screen: Screen) -> None:
+        self.dropped: Counter[str] = Counter()
+        self._screen = screen
+        self._documents = {chunk.doc_id for chunk in oracles}
+        self._taken = {chunk.chunk_id for chunk in oracles}
+
+    def take(self, chunks: Iterable[Chunk], kind: Kind, count: int) -> list[tuple[Chunk, Kind]]:
+        chosen: list[tuple[Chunk, Kind]] = []
+        for chunk in chunks if count > 0 else ():
+            if chunk.chunk_id in self._taken:
+                continue
+            if (chunk.doc_id in self._documents) != (kind == "same-document"):
+                continue  # not a false negative: simply another kind
+            if fault := self._screen.fault(chunk.text):
+                self.dropped[fault] += 1
+                continue
+            self._taken.add(chunk.chunk_id)
+            self._screen.take(chunk.text)
+            chosen.append((chunk, kind))
+            if len(chosen) == count:
+                break
+        return chosen

@@ -5,24 +5,17 @@ What travels is pickled between processes of one run and never stored.
 
 import pickle
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 
 from cluster.corpora import Generation
-from cluster.records import Question
+from cluster.models import base_tokenizer
 from cluster.session import Session
 from cluster.settings import Settings
-from data_prep.oracles import Oracle
-from data_prep.raft import Built, build_example
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A question whose oracles are known."""
-
-    question: Question
-    oracles: tuple[Oracle, ...]
+from data_prep.lengths import Lengths
+from data_prep.oracles import Rejection
+from data_prep.raft import Built, ExampleBuilder, Task
+from data_prep.shelf import open_shelf
 
 
 def grouped(tasks: Sequence[Task], size: int) -> list[bytes]:
@@ -31,35 +24,48 @@ def grouped(tasks: Sequence[Task], size: int) -> list[bytes]:
     return [pickle.dumps(ordered[at : at + size]) for at in range(0, len(ordered), size)]
 
 
+def make_builder(session: Session, generation: Generation) -> ExampleBuilder:
+    """The builder that settings describe: with a tokenizer or all chunks at hand only where needed."""
+    raft = session.settings.raft
+    pool = open_shelf(session.store, generation, session.cache) if raft.random_share else None
+    lengths = None
+    if raft.max_tokens is not None:
+        tokenizer = base_tokenizer(session.settings.models, session.settings.home)
+        lengths = Lengths(tokenizer, raft.max_tokens)
+    return ExampleBuilder(raft, generation.generation, pool, lengths)
+
+
 class BuildExamples:
     """Callable on batches of groups; returns `built`, one row a task."""
 
     def __init__(self, settings: Settings, generation: Generation) -> None:
-        self._settings = settings
-        self._retriever = Session.for_worker(settings).retriever
+        session = Session.for_worker(settings)
+        self._raft = settings.raft
+        self._retriever = session.retriever
         self._generation = generation
+        self._builder = make_builder(session, generation)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         groups: list[list[Task]] = [pickle.loads(data) for data in batch["group"].to_pylist()]
         built = [example for tasks in groups for example in self._build(tasks)]
         return pa.table({"built": [pickle.dumps(example) for example in built]})
 
-    def _build(self, tasks: Sequence[Task]) -> list[Built]:
+    def _build(self, tasks: Sequence[Task]) -> list[Built | Rejection]:
         questions = [task.question.question for task in tasks]
-        hits = self._retriever.retrieve(self._generation, questions, top_k=self._depth(tasks))
-        name = self._generation.generation
+        depths = [self._depth(task) for task in tasks]
+        hits = self._retriever.retrieve(self._generation, questions, top_k=max(depths))
+        # cut to the task's own depth: who shares its batch must not matter
         return [
-            build_example(task.question, task.oracles, found, self._settings.raft, name)
-            for task, found in zip(tasks, hits, strict=True)
+            self._builder.build(task, found[:depth])
+            for task, found, depth in zip(tasks, hits, depths, strict=True)
         ]
 
-    def _depth(self, tasks: Sequence[Task]) -> int:
+    def _depth(self, task: Task) -> int:
         """Deep enough that distractors remain when the oracle documents are taken out."""
-        raft = self._settings.raft
-        oracles = max(len(task.oracles) for task in tasks)
-        return max(raft.candidates, 2 * (raft.distractors + oracles))
+        wanted = self._raft.distractors + len(task.oracles)
+        return max(self._raft.candidates, 2 * wanted)
 
 
-def built_of(batch: pa.Table) -> list[Built]:
+def built_of(batch: pa.Table) -> list[Built | Rejection]:
     """The results in a batch that `BuildExamples` returned."""
     return [pickle.loads(data) for data in batch["built"].to_pylist()]

@@ -1,32 +1,42 @@
 """Oracles: for a question, the chunk of each oracle document that answers, with verified quotes.
 
-A quote counts only as a span of its chunk. Quotes given by the file are located, also after folding
-case, spaces and typography; one that no chunk holds (it crosses a border, or was never verbatim) is
-replaced by the nearest sentence and counted as repaired. Without given quotes the sentence that
-shares most words with answer and reasoning is extracted; with the question's words instead where there
-is no reasoning, because they also find "the aim was to ..." (PubMedQA: 36 % such quotes with them, 29 %
-without).
+A quote counts only as a span of its chunk. One that the file gives is located, also when case, spaces,
+punctuation or typography differ (repaired), and of one that crosses a chunk border the longer part is
+kept (cut). Anything else is no quote: it is counted, and a question whose document holds none of
+its quotes is rejected. Without given quotes the sentence that shares most words with answer and
+reasoning is extracted; with the question's words instead where there is no reasoning, because they also
+find "the aim was to ..." (PubMedQA: 36 % such quotes with them, 29 % without).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cluster.quotes import best_sentence, find_quote, word_overlap
+from cluster.quotes import best_sentence, repair_quote, word_overlap
 from cluster.records import Chunk, Question, Quote
+from data_prep.texts import document_text
 
-# a repaired quote must share this much with the given one (word F1)
-REPAIR_OVERLAP = 0.5
-Origin = Literal["given", "repaired", "extracted"]
+# of a quote that crosses a chunk border so much must be in the chunk
+_MIN_CUT = 0.5
+Origin = Literal["given", "repaired", "cut", "extracted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Oracle:
-    """One chunk of an oracle document, its quotes in their order, and where they came from."""
+    """One chunk of an oracle document, its quotes in their order, and where they came from.
+
+    `lost` counts quotes that the file gives and this chunk does not hold.
+    """
 
     chunk: Chunk
     quotes: tuple[Quote, ...]
     origin: Origin
+    lost: int = 0
+
+    @property
+    def texts(self) -> list[str]:
+        """What the quotes say."""
+        return [self.chunk.text[quote.start : quote.end] for quote in self.quotes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,7 @@ def find_oracles(
 def _oracle(question: Question, doc: str, chunks: Sequence[Chunk]) -> Oracle | None:
     given = [quote.text for quote in question.quotes if quote.doc == doc]
     if given:
-        return _located(chunks, given) or _nearest(chunks, given)
+        return _located(chunks, given) or _cut(chunks, given)
     about = f"{question.reasoning or question.question} {question.answer}"
     best = _best(chunks, about)
     return Oracle(best[1], (best[2],), "extracted") if best else None
@@ -70,23 +80,38 @@ def _oracle(question: Question, doc: str, chunks: Sequence[Chunk]) -> Oracle | N
 
 def _located(chunks: Sequence[Chunk], given: Sequence[str]) -> Oracle | None:
     """The chunk that holds most of the given quotes, the earliest of equals."""
-    quotes = {chunk.chunk_id: _quotes_in(chunk, given) for chunk in chunks}
-    chunk = max(chunks, key=lambda chunk: len(quotes[chunk.chunk_id]))
-    found = quotes[chunk.chunk_id]
-    return Oracle(chunk, found, "given") if found else None
-
-
-def _quotes_in(chunk: Chunk, given: Sequence[str]) -> tuple[Quote, ...]:
-    spans = {span for text in given if (span := find_quote(chunk.text, text))}
-    return tuple(Quote(chunk.chunk_id, start, end) for start, end in sorted(spans))
-
-
-def _nearest(chunks: Sequence[Chunk], given: Sequence[str]) -> Oracle | None:
-    candidates = [best for text in given if (best := _best(chunks, text))]
-    overlap, chunk, quote = max(candidates, key=lambda best: best[0], default=(0.0, None, None))
-    if chunk is None or quote is None or overlap < REPAIR_OVERLAP:
+    spans = {
+        chunk.chunk_id: {text: span for text in given if (span := repair_quote(chunk.text, text))}
+        for chunk in chunks
+    }
+    chunk = max(chunks, key=lambda chunk: len(spans[chunk.chunk_id]))
+    found = spans[chunk.chunk_id]
+    if not found:
         return None
-    return Oracle(chunk, (quote,), "repaired")
+    exact = all(chunk.text[start:end] == text.strip() for text, (start, end) in found.items())
+    quotes = tuple(Quote(chunk.chunk_id, *span) for span in sorted(set(found.values())))
+    return Oracle(chunk, quotes, "given" if exact else "repaired", len(set(given)) - len(found))
+
+
+def _cut(chunks: Sequence[Chunk], given: Sequence[str]) -> Oracle | None:
+    """The longest part that one chunk holds of a quote that the document holds."""
+    document = document_text(chunks)
+    parts = [
+        (max(span[0], chunk.start), min(span[1], chunk.end), chunk, span)
+        for text in given
+        if (span := repair_quote(document, text))
+        for chunk in chunks
+    ]
+    if not parts:
+        return None
+    start, end, chunk, span = max(parts, key=lambda part: part[1] - part[0])
+    if end - start < _MIN_CUT * (span[1] - span[0]):
+        return None
+    start -= chunk.start
+    body = chunk.text[start : end - chunk.start]
+    start += len(body) - len(body.lstrip())
+    quote = Quote(chunk.chunk_id, start, start + len(body.strip()))
+    return Oracle(chunk, (quote,), "cut", len(set(given)) - 1)
 
 
 def _best(chunks: Sequence[Chunk], about: str) -> tuple[float, Chunk, Quote] | None:

@@ -1,19 +1,16 @@
 """A question file -> questions: `qa.jsonl`, read strictly.
 
 A malformed line is an error with its number, because a question that silently went missing would
-change what a comparison measures. Lines without `split` get one by hash, 80/10/10, where questions
-that share an oracle document stay together: a test question never asks about a training document.
+change what a comparison measures. Lines without `split` get theirs later, when the documents are known.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cluster.errors import InputError
-from cluster.keys import seed_of
-from cluster.records import SPLITS, Question, SourceQuote, Split
+from cluster.records import SPLITS, Question, SourceQuote
 
 # field -> (type, what it must be, default; None means required)
 _FIELDS: Mapping[str, tuple[Any, str, Any]] = {
@@ -26,29 +23,24 @@ _FIELDS: Mapping[str, tuple[Any, str, Any]] = {
     "split": (str, f"one of {', '.join(SPLITS)}", ""),
     "metadata": (dict, "an object", {}),
 }
-_TENTHS: tuple[Split, ...] = ("train",) * 8 + ("validation", "test")
 
 
 def read_questions(path: Path) -> list[Question]:
     """All questions in the file's order; InputError names file and line of what is wrong."""
     if not path.is_file():
         raise InputError(f"question file {str(path)!r} does not exist")
-    found: list[tuple[Question, bool]] = []
+    found: list[Question] = []
     lines: dict[str, int] = {}
     for number, line in _lines(path):
         where = f"{path}:{number}"
-        question, has_split = _question(where, line)
+        question = _question(where, line)
         if question.id in lines:
             raise InputError(f"{where}: id {question.id!r} was used on line {lines[question.id]}")
         lines[question.id] = number
-        found.append((question, has_split))
+        found.append(question)
     if not found:
         raise InputError(f"question file {str(path)!r} is empty; expected one JSON object a line")
-    groups = _groups([question for question, _ in found])
-    return [
-        question if has_split else replace(question, split=_split_of(groups[question.id]))
-        for question, has_split in found
-    ]
+    return found
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -56,20 +48,18 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         yield from ((number, line) for number, line in enumerate(file, 1) if line.strip())
 
 
-def _question(where: str, line: bytes) -> tuple[Question, bool]:
+def _question(where: str, line: bytes) -> Question:
     fields = _checked(where, line)
-    return (
-        Question(
-            id=fields["id"],
-            question=fields["question"],
-            answer=fields["answer"],
-            oracle=tuple(dict.fromkeys(fields["oracle"])),
-            quotes=tuple(SourceQuote(quote["doc"], quote["text"]) for quote in fields["quotes"]),
-            reasoning=fields["reasoning"] or None,
-            split=fields["split"] or SPLITS[0],
-            metadata=fields["metadata"],
-        ),
-        bool(fields["split"]),
+    return Question(
+        id=fields["id"],
+        question=fields["question"],
+        answer=fields["answer"],
+        oracle=tuple(dict.fromkeys(fields["oracle"])),
+        quotes=tuple(SourceQuote(quote["doc"], quote["text"]) for quote in fields["quotes"]),
+        reasoning=fields["reasoning"] or None,
+        split=fields["split"] or SPLITS[0],
+        metadata=fields["metadata"],
+        split_given=bool(fields["split"]),
     )
 
 
@@ -119,27 +109,3 @@ def _check_values(where: str, fields: Mapping[str, Any]) -> None:
             raise InputError(f'{where}: each of \'quotes\' must be {{"doc": text, "text": text}}')
         if quote["doc"] not in fields["oracle"]:
             raise InputError(f"{where}: quotes document {quote['doc']!r}, which is not in 'oracle'")
-
-
-def _split_of(group: str) -> Split:
-    return _TENTHS[seed_of("split", group) % len(_TENTHS)]
-
-
-def _groups(questions: list[Question]) -> dict[str, str]:
-    """Question id -> a name shared by all questions that are linked through oracle documents."""
-    parent: dict[str, str] = {}
-
-    def root(node: str) -> str:
-        while parent.setdefault(node, node) != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    nodes = {
-        q.id: [f"document {doc}" for doc in q.oracle] or [f"question {q.id}"] for q in questions
-    }
-    for linked in nodes.values():
-        for node in linked:
-            first, second = sorted((root(linked[0]), root(node)))
-            parent[second] = first  # the smallest name wins, whatever the order of the file
-    return {name: root(linked[0]) for name, linked in nodes.items()}

@@ -1,13 +1,12 @@
-"""Question file + live generation -> a RAFT set, which is a DSF set too.
+"""Questions + live generation -> a RAFT set, which is a DSF set too.
 
-    read questions ─▶ find oracles and quotes ─▶ retrieve and build (Ray Data) ─▶ publish
+    questions ─▶ splits ─▶ review ─▶ oracles and quotes ─▶ retrieve and build (Ray Data) ─▶ publish
 
 The version follows from questions, generation, settings and prompt contract: the same inputs give
 the same version, which is then not built again. A killed run publishes nothing; run it again.
 """
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,18 +17,21 @@ from cluster.corpora import Generation
 from cluster.errors import InputError, NotFoundError
 from cluster.keys import content_id, safe_name
 from cluster.leases import Lease
+from cluster.models import model_id
 from cluster.prompts import PROMPT_HASH
-from cluster.records import SPLITS, Chunk, Question, RaftExample, as_json
+from cluster.records import SPLITS, Question, as_json
 from cluster.session import Session
 from cluster.settings import Settings
 from data_prep.card import render_card
-from data_prep.examples import BuildExamples, Task, built_of, grouped
-from data_prep.generations import of_documents, read_chunks
-from data_prep.oracles import Rejection, find_oracles
+from data_prep.census import rejection_counts, statistics
+from data_prep.examples import BuildExamples, built_of, grouped
+from data_prep.oracles import Rejection
 from data_prep.pipeline import map_groups
 from data_prep.questions import read_questions
-from data_prep.raft import RULES, Built
-from data_prep.tables import chunks_of
+from data_prep.raft import RULES, Built, Task
+from data_prep.splits import leakage
+from data_prep.tasks import Plan, plan_set
+from data_prep.texts import chunks_by_document
 
 Metric = Literal["exact_match", "f1", "label"]
 # up to so many distinct answers over at least so many questions make them labels
@@ -48,20 +50,28 @@ class Order:
 
 
 def synth(session: Session, order: Order) -> dict[str, Any]:
-    """Build and publish the set; returns the report of design §9.
+    """Build and publish the set of a question file; returns the report of design §9.
 
-    Raises InputError for a malformed question file or when no question can be used, NotFoundError
-    for an unknown corpus, BusyError when the set is being built already.
+    Raises what `build_set` raises, and InputError for a malformed question file.
+    """
+    safe_name("dataset", order.dataset)
+    return build_set(session, order, read_questions(order.questions))
+
+
+def build_set(session: Session, order: Order, questions: Sequence[Question]) -> dict[str, Any]:
+    """Build and publish a set from questions, wherever they come from; `order.questions` only names them.
+
+    Raises InputError when no question can be used or checked splits leak, NotFoundError for an unknown
+    corpus, BusyError when the set is being built already.
     """
     started = time.monotonic()
     safe_name("dataset", order.dataset)
-    questions = read_questions(order.questions)
     generation = session.corpora.live(order.corpus)
     metric = order.metric or detect_metric(questions)
     version = version_of(questions, generation, session.settings, metric)
     lock = f"datasets/{order.dataset}/lock"
     with Lease(session.store, lock, f"synth of dataset {order.dataset!r}"):
-        manifest = _published(session, order.dataset, version)
+        manifest = published(session, order.dataset, version)
         unchanged = manifest is not None
         if manifest is None:
             manifest = _build(session, order, questions, generation, (version, metric))
@@ -84,13 +94,7 @@ def version_of(
     return content_id(records, _settings(settings), *parts, length=12)
 
 
-def _settings(settings: Settings) -> dict[str, Any]:
-    """The settings that decide what is in a set."""
-    raft = settings.raft.model_dump(exclude={"batch_size"})
-    return {"raft": raft, "retrieval": settings.retrieval.model_dump()}
-
-
-def _published(session: Session, dataset: str, version: str) -> dict[str, Any] | None:
+def published(session: Session, dataset: str, version: str) -> dict[str, Any] | None:
     """The manifest if this version is there already; it becomes the latest one then."""
     datasets = session.datasets
     try:
@@ -109,16 +113,20 @@ def _build(
     name: tuple[str, Metric],
 ) -> dict[str, Any]:
     version, metric = name
-    tasks, rejections = _with_oracles(session, questions, generation)
-    if not tasks:
+    named = {doc for question in questions for doc in question.oracle}
+    chunks = chunks_by_document(session.store, generation, named)
+    plan = plan_set(questions, chunks, session.settings.raft)
+    built, too_long = _built(session, plan.tasks, generation) if plan.tasks else ([], [])
+    rejections = sorted([*plan.rejections, *too_long], key=lambda r: (r.question, r.reason))
+    if not built:
         shown = "; ".join(f"{r.question}: {r.detail}" for r in rejections[:3])
         raise InputError(
             f"none of {len(questions)} questions in {str(order.questions)!r} can be used with corpus "
             f"{order.corpus!r} ({shown}); 'oracle' must name documents of the corpus"
         )
-    built = _built(session, tasks, generation)
     examples = {s: [b.example for b in built if b.example.split == s] for s in SPLITS}
     manifest = {
+        "kind": "raft",
         "corpus": order.corpus,
         "generation": generation.generation,
         "embedder": generation.embedder,
@@ -129,77 +137,55 @@ def _build(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "questions": len(questions),
         "counts": {split: len(examples[split]) for split in SPLITS},
-        "rejected": dict(sorted(Counter(r.reason for r in rejections).items())),
+        "rejected": rejection_counts(rejections),
         "rejections": [as_json(r) for r in rejections[:_SHOWN_REJECTIONS]],
-        "oracle_fraction": _oracle_fraction(session.settings, examples["train"]),
-        **_statistics(built, tasks),
+        **_described(session, plan, built),
     }
     card = render_card(order.dataset, version, manifest, built[0].example)
     return session.datasets.publish(order.dataset, version, examples, manifest, card)
 
 
-def _with_oracles(
-    session: Session, questions: Sequence[Question], generation: Generation
-) -> tuple[list[Task], list[Rejection]]:
-    chunks = _chunks_by_document(session, questions, generation)
-    tasks, rejections = [], []
-    for question in questions:
-        found = find_oracles(question, chunks)
-        if isinstance(found, Rejection):
-            rejections.append(found)
-        else:
-            tasks.append(Task(question, found))
-    return tasks, rejections
+def _described(session: Session, plan: Plan, built: Sequence[Built]) -> dict[str, Any]:
+    raft = session.settings.raft
+    used = {one.example.id for one in built}
+    asked = [question for question in plan.questions if question.id in used]
+    shared = leakage(asked, plan.twins, [one.example for one in built], raft.given_splits)
+    return {**statistics(built, plan.tasks, raft), "leakage": shared}
 
 
-def _chunks_by_document(
-    session: Session, questions: Sequence[Question], generation: Generation
-) -> Mapping[str, Sequence[Chunk]]:
-    table = read_chunks(session.store, generation.corpus, generation.generation)
-    named = {doc for question in questions for doc in question.oracle}
-    grouped: dict[str, list[Chunk]] = {}
-    for chunk in chunks_of(of_documents(table, named)):
-        grouped.setdefault(chunk.doc_id, []).append(chunk)
-    return grouped
-
-
-def _built(session: Session, tasks: Sequence[Task], generation: Generation) -> list[Built]:
-    """Every example, by id: the same list for any number of workers."""
+def _built(
+    session: Session, tasks: Sequence[Task], generation: Generation
+) -> tuple[list[Built], list[Rejection]]:
+    """Every example, by id, and what could not be built: the same for any number of workers."""
     session.vectors.ensure(generation.collection, generation.dimension)
     session.vectors.close()  # servers drop idle clients; the workers have their own
     settings = session.worker_settings()
     groups = grouped(tasks, settings.raft.batch_size)
-    built: list[Built] = []
+    found: list[Built | Rejection] = []
     with session.console.progress("retrieve and build", len(tasks), "questions") as progress:
         for batch in map_groups(session, groups, BuildExamples, settings, generation):
-            built += built_of(batch)
+            found += built_of(batch)
             progress.advance(batch.num_rows)
-    return sorted(built, key=lambda one: one.example.id)
+    built = [one for one in found if isinstance(one, Built)]
+    rejected = [one for one in found if isinstance(one, Rejection)]
+    return sorted(built, key=lambda one: one.example.id), rejected
 
 
-def _oracle_fraction(settings: Settings, train: Sequence[RaftExample]) -> dict[str, float | None]:
-    present = sum(example.oracle_present for example in train)
-    measured = round(present / len(train), 4) if train else None
-    return {"target": settings.raft.oracle_fraction, "measured": measured}
-
-
-def _statistics(built: Sequence[Built], tasks: Sequence[Task]) -> dict[str, Any]:
-    """What a reader of the card should know before training on the set."""
-    dropped: Counter[str] = Counter()
-    for one in built:
-        dropped.update(one.dropped)
-    origins = Counter(oracle.origin for task in tasks for oracle in task.oracles)
-    return {
-        "quotes": dict(sorted(origins.items())),
-        "dropped_candidates": dict(sorted(dropped.items())),
-        "short_contexts": sum(one.missing > 0 for one in built),
-        "oracle_retrieved": round(sum(one.found for one in built) / len(built), 4),
-    }
+def _settings(settings: Settings) -> dict[str, Any]:
+    """The settings that decide what is in a set."""
+    raft = settings.raft.model_dump(exclude={"batch_size"})
+    chosen = {"raft": raft, "retrieval": settings.retrieval.model_dump()}
+    if settings.raft.max_tokens is not None:
+        chosen["tokenizer"] = {"model": model_id(settings.models.base)}
+    return chosen
 
 
 def _report(manifest: Mapping[str, Any], unchanged: bool) -> dict[str, Any]:
     shown = ("dataset", "version", "corpus", "generation", "metric", "rejected", "oracle_fraction")
-    more = ("quotes", "dropped_candidates", "short_contexts", "oracle_retrieved")
+    more = (
+        "quotes", "dropped_candidates", "distractors", "short_contexts", "oracle_retrieved", "trimmed",
+        "leakage", "poisoned", "abstaining",
+    )  # fmt: skip
     return {
         **{name: manifest[name] for name in shown},
         "examples": {split: manifest["counts"][split] for split in SPLITS},

@@ -1,6 +1,7 @@
 """Small training sets and a tiny model for tests: real shapes and a real tokenizer, random weights."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
@@ -20,6 +21,21 @@ TRAIN = TrainSettings(
     lora_rank=4,
     lora_alpha=8,
 )
+
+# what a manifest tells about leakage, and all that a card needs of one
+CLEAN = {
+    "splits": "assigned", "given_splits": "keep", "oracle_chunks": 0, "documents": 0,
+    "near_duplicate_clusters": 0, "test_questions": 0, "test_oracles_among_training_distractors": 3,
+}  # fmt: skip
+CARD: dict[str, Any] = {
+    "corpus": "parts", "generation": "g1", "embedder": "minilm", "metric": "label",
+    "counts": {"train": 3, "validation": 0, "test": 1}, "rejected": {"no_oracle": 2},
+    "oracle_fraction": {"target": 0.8, "measured": 0.75}, "quotes": {"given": 4},
+    "settings": {"raft": {"seed": 0, "absent_policy": "abstain"}}, "oracle_retrieved": 0.9,
+    "dropped_candidates": {"near_duplicate": 5}, "distractors": {"hard": 9}, "short_contexts": 1,
+    "trimmed": {"examples": 2, "distractors": 3}, "abstaining": 1, "leakage": CLEAN,
+    "poisoned": {"target": 0.1, "measured": 0.25}, "histograms": {"place": {"1": 2, "2": 2}},
+}  # fmt: skip
 
 
 def example(

@@ -97,7 +97,7 @@ def open_book(example: RaftExample, order: Sequence[int]) -> Text:
     """The question with documents `order` -> reasoning that counts them as the prompt does."""
     documents = [example.documents[index] for index in order]
     places = {index + 1: place for place, index in enumerate(order, 1)}
-    target = render_target(renumber(example.reasoning, places), example.answer)
+    target = render_target(renumber(example.reasoning, places), example.open_book_answer)
     return Text(render(example.question, documents), target)
 
 

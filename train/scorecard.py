@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cluster.prompts import is_abstention
 from cluster.records import RaftExample
 from train import metrics
 from train.arms import Arm
@@ -174,12 +175,17 @@ def summarise(rows: Sequence[Row], arm: Arm, metric: str, value: Interval) -> Ar
         citation_recall=metrics.mean(row.citation_recall for row in rows),
         citation_rate=_share(answered, lambda row: bool(row.citations)) if arm.rag else None,
         retrieval_recall=metrics.mean(row.retrieval_recall for row in rows),
-        abstention_rate=_share(answered, lambda row: not row.answer.strip()),
+        abstention_rate=_share(answered, lambda row: _abstains(row.answer)),
         truncation_rate=_share(answered, lambda row: row.finish_reason == "length"),
         unverified_quotes=sum(row.unverified_quotes for row in rows),
         errors=len(rows) - len(answered),
         **_cost(answered),
     )
+
+
+def _abstains(answer: str) -> bool:
+    """Whether an answer says nothing, or that the documents hold none."""
+    return not answer.strip() or is_abstention(answer)
 
 
 def _cost(answered: Sequence[Row]) -> dict[str, Any]:

@@ -1,20 +1,29 @@
 """Exports carry the very prompts that serving sends, in the schemas of other trainers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import datasets
+import pyarrow.parquet as pq
 import pytest
-import yaml
 
+from cluster import artifacts
+from cluster.datasets import Datasets
 from cluster.errors import InputError
-from cluster.prompts import parse, render
+from cluster.objects import LocalStore
+from cluster.prompts import ABSTENTION, parse, render
+from cluster.records import RaftExample, Split
 from data_prep.card import render_card
 from data_prep.exports import Format, Mode, export
-from tests.training_sets import example
+from tests.training_sets import CARD, example
 
 EXAMPLE = example("lamp")
 TARGET = "The lamp needs 4 bolts of size 1."
+FORMATS = ["messages", "prompt-completion", "alpaca", "sharegpt", "raft"]
+MODES: tuple[Mode, ...] = ("raft", "dsf")
+MANIFEST = {**CARD, "kind": "raft", "counts": {"train": 1, "validation": 0, "test": 1}}
 
 
 def exported(tmp_path: Path, format: Format, mode: Mode = "raft") -> dict[str, Any]:
@@ -38,7 +47,7 @@ def texts_of(row: dict[str, Any], format: Format) -> tuple[str, str]:
     return row["instruction"], row["cot_answer"]
 
 
-@pytest.mark.parametrize("format", ["messages", "prompt-completion", "alpaca", "sharegpt", "raft"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_raft_export_shows_documents_and_teaches_the_quote(tmp_path: Path, format: Format) -> None:
     prompt, target = texts_of(exported(tmp_path, format), format)
     assert all(document.text.strip() in prompt for document in EXAMPLE.documents)
@@ -47,7 +56,7 @@ def test_raft_export_shows_documents_and_teaches_the_quote(tmp_path: Path, forma
     assert parse(target).answer == EXAMPLE.answer
 
 
-@pytest.mark.parametrize("format", ["messages", "prompt-completion", "alpaca", "sharegpt", "raft"])
+@pytest.mark.parametrize("format", FORMATS)
 def test_dsf_export_has_no_document_and_no_quote(tmp_path: Path, format: Format) -> None:
     row = exported(tmp_path, format, "dsf")
     assert TARGET not in json.dumps(row)
@@ -78,17 +87,56 @@ def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         export([EXAMPLE], "messages", "raft", tmp_path / "missing" / "out.jsonl")
 
 
-def test_card_has_a_front_matter_and_the_counts() -> None:
-    manifest = {
-        "corpus": "parts", "generation": "g1", "embedder": "minilm", "metric": "label",
-        "counts": {"train": 3, "validation": 0, "test": 1}, "rejected": {"no_oracle": 2},
-        "oracle_fraction": {"target": 0.8, "measured": 0.75}, "settings": {"raft": {"seed": 0}},
-        "quotes": {"given": 4}, "dropped_candidates": {}, "short_contexts": 1, "oracle_retrieved": 0.9,
-    }  # fmt: skip
-    card = render_card("lamps", "v1", manifest, EXAMPLE)
-    front = yaml.safe_load(card.split("---")[1])
-    splits = [file["split"] for file in front["configs"][0]["data_files"]]
-    assert splits == ["train", "test"]
-    assert "| no_oracle | 2 |" in card
-    assert "0.75 (target 0.8)" in card
-    assert TARGET in card
+@pytest.mark.parametrize("format", FORMATS)
+def test_parquet_holds_the_same_rows_as_json_lines(tmp_path: Path, format: Format) -> None:
+    export([EXAMPLE, example("other")], format, "raft", tmp_path / "out.parquet")
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert rows[0] == exported(tmp_path, format)
+    assert len(rows) == 2
+
+
+def test_file_name_decides_and_others_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"must end in \.jsonl, .* or \.parquet"):
+        export([EXAMPLE], "messages", "raft", tmp_path / "out.csv")
+    assert export([], "messages", "raft", tmp_path / "none.parquet") == 0
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_abstaining_example_says_so_open_book_and_knows_the_answer_closed_book(
+    tmp_path: Path,
+) -> None:
+    silent = replace(EXAMPLE, abstain=True, reasoning="", quotes=())
+    path = tmp_path / "out.jsonl"
+    answers = []
+    for mode in MODES:
+        export([silent], "messages", mode, path)
+        answers.append(parse(json.loads(path.read_text())["messages"][-1]["content"]).answer)
+    assert answers == [ABSTENTION, EXAMPLE.answer]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_datasets_library_reads_every_export(tmp_path: Path, suffix: str) -> None:
+    kind = {".jsonl": "json", ".parquet": "parquet"}[suffix]
+    for format in FORMATS:
+        path = tmp_path / f"{format}{suffix}"
+        export([EXAMPLE, example("other")], format, "raft", path)  # type: ignore[arg-type]
+        rows = datasets.load_dataset(
+            kind, data_files=str(path), split="train", cache_dir=str(tmp_path / "cache")
+        )
+        text, target = texts_of(rows[0], format)  # type: ignore[arg-type]
+        assert EXAMPLE.question in text
+        assert parse(target).quotes == (TARGET,)
+
+
+@pytest.mark.slow
+def test_datasets_library_reads_a_published_set_by_its_card(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    splits: dict[Split, list[RaftExample]] = {"train": [EXAMPLE], "test": [example("other")]}
+    card = render_card("lamps", "v1", MANIFEST, EXAMPLE)
+    Datasets(store).publish("lamps", "v1", splits, MANIFEST, card)
+    folder = artifacts.fetch(store, "datasets/lamps/v1", tmp_path / "lamps")
+    found = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+    assert {split: rows.num_rows for split, rows in found.items()} == {"train": 1, "test": 1}
+    assert found["train"][0]["documents"][0]["role"] in ("oracle", "distractor")

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cluster.errors import InputError
 from cluster.records import Question, SourceQuote
@@ -68,24 +66,9 @@ def test_missing_and_empty_files_are_errors(tmp_path: Path) -> None:
         read_questions(write(tmp_path / "qa.jsonl", ""))
 
 
-@given(oracles=st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=2), min_size=1, max_size=30))
-def test_assigned_splits_never_share_a_document(
-    tmp_path_factory: pytest.TempPathFactory, oracles: list[list[str]]
-) -> None:
-    lines = [{**LINE, "id": f"q{n}", "oracle": docs} for n, docs in enumerate(oracles)]
-    folder = tmp_path_factory.mktemp("qa")
-    questions = read_questions(write(folder / "qa.jsonl", *lines))
-    seen: dict[str, str] = {}
-    for question in questions:
-        for doc in question.oracle:
-            assert seen.setdefault(doc, question.split) == question.split
-    turned = read_questions(write(folder / "turned.jsonl", *reversed(lines)))
-    assert sorted(turned, key=lambda q: q.id) == sorted(questions, key=lambda q: q.id)
-
-
-def test_assigned_splits_are_about_80_10_10(tmp_path: Path) -> None:
-    lines = [{**LINE, "id": f"q{n}", "oracle": [f"{n}.md"]} for n in range(2000)]
-    splits = [question.split for question in read_questions(write(tmp_path / "qa.jsonl", *lines))]
-    assert 1540 <= splits.count("train") <= 1660
-    assert 150 <= splits.count("validation") <= 250
-    assert 150 <= splits.count("test") <= 250
+def test_missing_split_stays_open(tmp_path: Path) -> None:
+    open_one, given_one = read_questions(
+        write(tmp_path / "qa.jsonl", LINE, {**LINE, "id": "q2", "split": "test"})
+    )
+    assert not open_one.split_given
+    assert (given_one.split, given_one.split_given) == ("test", True)

@@ -2,15 +2,18 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cluster.prompts import parse, render, render_target
+from cluster.prompts import ABSTENTION, is_abstention, parse, render, render_target
 from cluster.records import SPLITS, Chunk, Hit, Question, Quote, RaftExample
 from cluster.settings import RaftSettings
 from data_prep.oracles import Oracle
-from data_prep.raft import Built, build_example
+from data_prep.raft import Built, ExampleBuilder, Task
 
 FACTS = ["The lamp needs 7 bolts.", "It draws 12 watts.", "The warranty lasts 31 months."]
 
@@ -41,7 +44,15 @@ def some_hits(count: int) -> list[Hit]:
 
 def built(name: str = "q", raft: RaftSettings | None = None, **extra: object) -> Built:
     asked = question(name, **extra)  # type: ignore[arg-type]
-    return build_example(asked, [oracle(0)], some_hits(9), raft or RaftSettings(), "g")
+    return build(asked, [oracle(0)], some_hits(9), raft or RaftSettings())
+
+
+def build(
+    asked: Question, golden: Sequence[Oracle], found: Sequence[Hit], raft: RaftSettings
+) -> Built:
+    result = ExampleBuilder(raft, "g").build(Task(asked, tuple(golden)), found)
+    assert isinstance(result, Built)
+    return result
 
 
 @settings(max_examples=150)
@@ -50,11 +61,17 @@ def built(name: str = "q", raft: RaftSettings | None = None, **extra: object) ->
     split=st.sampled_from(SPLITS),
     oracles=st.integers(1, 3),
     pool=st.permutations([*range(8), "oracle0", "oracle1"]),
-    distractors=st.integers(0, 6),
-    fraction=st.sampled_from([0.0, 0.5, 1.0]),
+    raft=st.builds(
+        RaftSettings,
+        distractors=st.integers(0, 6),
+        oracle_fraction=st.sampled_from([0.0, 0.5, 1.0]),
+        absent_policy=st.sampled_from(["memorise", "abstain", "answer-without-quote"]),
+        oracle_mode=st.sampled_from(["fraction", "retrieval-aligned"]),
+        poison_fraction=st.sampled_from([0.0, 0.5, 1.0]),
+    ),
 )
 def test_every_example_keeps_the_invariants(
-    name: str, split: str, oracles: int, pool: list[object], distractors: int, fraction: float
+    name: str, split: str, oracles: int, pool: list[object], raft: RaftSettings
 ) -> None:
     texts = {o.chunk.chunk_id: o.chunk.text for o in map(oracle, range(3))}
     found = [
@@ -62,13 +79,14 @@ def test_every_example_keeps_the_invariants(
         for rank, key in enumerate(pool, 1)
     ]
     golden = [oracle(n) for n in range(oracles)]
-    raft = RaftSettings(distractors=distractors, oracle_fraction=fraction)
-    result = build_example(question(name, split), golden, found, raft, "g")
+    result = build(question(name, split), golden, found, raft)
     check_example(result.example, [o.chunk.chunk_id for o in golden])
     example = result.example
-    assert len(example.documents) + result.missing == distractors + oracles
-    if split != "train" or fraction == 1.0:
+    assert len(example.documents) + result.missing == raft.distractors + oracles
+    if split != "train":
         assert example.oracle_present
+    if raft.poison_fraction == 1.0 and len(example.documents) > oracles:
+        assert sum(document.poisoned for document in example.documents) == 1
 
 
 def check_example(example: RaftExample, oracles: list[str]) -> None:
@@ -79,10 +97,12 @@ def check_example(example: RaftExample, oracles: list[str]) -> None:
     assert len(set(texts.values())) == len(shown)
     assert roles["oracle"] == (len(oracles) if example.oracle_present else 0)
     assert example.oracle == tuple(f"{name}.md" for name in oracles)
-    taught = parse(render_target(example.reasoning, example.answer))
+    taught = parse(render_target(example.reasoning, example.open_book_answer))
     quoted = tuple(texts[quote.chunk_id][quote.start : quote.end] for quote in example.quotes)
     assert sorted(taught.quotes) == sorted(quoted)
-    assert taught.answer == example.answer
+    assert taught.answer == (ABSTENTION if example.abstain else example.answer)
+    assert not (example.abstain and example.oracle_present)
+    assert not [d for d in example.documents if d.poisoned and d.role == "oracle"]
     assert bool(quoted) == example.oracle_present
     prompt = render(example.question, example.documents)[-1]["content"]
     assert all(quote in prompt for quote in taught.quotes)
@@ -136,7 +156,87 @@ def test_markers_in_the_file_cannot_break_the_target() -> None:
 def test_oracle_takes_score_and_rank_from_the_retriever() -> None:
     golden = oracle(0)
     found = [*some_hits(3), Hit(golden.chunk, 0.87654321, 4)]
-    result = build_example(question(split="test"), [golden], found, RaftSettings(), "g")
+    result = build(question(split="test"), [golden], found, RaftSettings())
     (shown,) = [d for d in result.example.documents if d.role == "oracle"]
     assert (shown.score, shown.rank, result.found) == (0.876543, 4, True)
     assert not built().found
+
+
+@pytest.mark.parametrize(
+    ("policy", "reasoning", "answer"),
+    [
+        ("memorise", "So it needs seven.", "seven bolts"),
+        ("abstain", "", ABSTENTION),
+        ("answer-without-quote", "", "seven bolts"),
+    ],
+)
+def test_absent_oracle_teaches_what_the_policy_says(
+    policy: str, reasoning: str, answer: str
+) -> None:
+    raft = RaftSettings(oracle_fraction=0, absent_policy=policy)  # type: ignore[arg-type]
+    example = built(raft=raft, reasoning="So it needs seven.").example
+    assert (example.reasoning, example.open_book_answer, example.quotes) == (reasoning, answer, ())
+    # closed book, and scored, it is still the truth
+    assert (example.answer, example.plain_reasoning) == ("seven bolts", "So it needs seven.")
+    assert is_abstention(example.open_book_answer) == (policy == "abstain")
+
+
+@pytest.mark.parametrize(("rank", "present"), [(1, True), (4, True), (5, False), (None, False)])
+def test_retrieval_aligned_oracle_is_kept_where_it_would_be_retrieved(
+    rank: int | None, present: bool
+) -> None:
+    golden = oracle(0)
+    found = some_hits(6)
+    if rank is not None:
+        found.insert(rank - 1, Hit(golden.chunk, 0.5, rank))
+        found = [Hit(hit.chunk, hit.score, n) for n, hit in enumerate(found, 1)]
+    raft = RaftSettings(distractors=3, oracle_mode="retrieval-aligned", oracle_fraction=0)
+    assert build(question(), [golden], found, raft).example.oracle_present == present
+    assert build(question(split="test"), [golden], found, raft).example.oracle_present
+
+
+class Everywhere:
+    """A pool of a million texts that counts what is read of it."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def draw(self, seed: int, limit: int) -> Iterator[Chunk]:
+        for number in random.Random(seed).sample(range(1_000_000), limit):
+            self.read += 1
+            yield chunk(f"r{number}", f"Text {number} about trees.")
+
+
+def test_kinds_of_distractors_follow_their_shares_and_are_marked() -> None:
+    raft = RaftSettings(distractors=4, random_share=0.5, same_document_share=0.25)
+    beside = replace(chunk("b1", "Beside the fact."), doc_id="oracle0.md")
+    pool = Everywhere()
+    task = Task(question(split="test"), (oracle(0),), (beside,))
+    result = ExampleBuilder(raft, "g", pool).build(task, some_hits(9))
+    assert isinstance(result, Built)
+    kinds = Counter(document.kind for document in result.example.documents)
+    assert kinds == {None: 1, "hard": 1, "same-document": 1, "random": 2}
+    assert pool.read == 2
+
+
+def test_poisoned_share_is_kept_and_the_word_it_asks_for_is_recorded() -> None:
+    raft = RaftSettings(poison_fraction=0.3)
+    found = [built(f"q{n}", raft).example for n in range(1000)]
+    poisoned = [e for e in found if any(d.poisoned for d in e.documents)]
+    assert abs(len(poisoned) / 1000 - 0.3) < 0.06
+    for example in poisoned:
+        (document,) = [d for d in example.documents if d.poisoned]
+        assert example.provenance["poison"]["goal"] in document.text
+        assert document.role == "distractor"
+    assert all(e.provenance["poison"] is None for e in found if e not in poisoned)
+
+
+@settings(max_examples=25)
+@given(order=st.permutations(range(12)))
+def test_set_does_not_depend_on_the_order_of_its_questions(order: list[int]) -> None:
+    raft = RaftSettings(poison_fraction=0.5, random_share=0.5)
+    builder = ExampleBuilder(raft, "g", Everywhere())
+    tasks = [Task(question(f"q{n}"), (oracle(n % 3),)) for n in range(12)]
+    straight = {task.question.id: builder.build(task, some_hits(9)) for task in tasks}
+    again = ExampleBuilder(raft, "g", Everywhere())
+    assert straight == {tasks[n].question.id: again.build(tasks[n], some_hits(9)) for n in order}

@@ -1,0 +1,145 @@
+"""`openbook dataset list|show|export`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cluster.console import Console
+from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
+from cluster.prompts import render_target
+from cluster.records import SPLITS, RaftExample, Split
+from cluster.session import Session
+from data_prep.card import describe_leakage
+from data_prep.exports import Format, Mode, export
+from data_prep.histograms import draw
+
+_SHOWN_CHARS = 160
+
+dataset = typer.Typer(no_args_is_help=True, help="List, show or export training sets.")
+DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="name or name@version.")]
+
+
+@dataset.command("list")
+def list_sets(
+    json_output: JsonFlag = False, config: ConfigFlag = None, overrides: SetFlag = None
+) -> None:
+    """Every training set: its latest version, what it was made from, and how much it holds."""
+    with open_session(json_output, config, overrides) as session:
+        found = [_entry(session, name) for name in session.datasets.names()]
+        columns = ("dataset", "version", "kind", "corpus", *SPLITS, "created", "versions")
+        rows = [[str(entry[column]) for column in columns] for entry in found]
+        session.console.table("Training sets", columns, rows)
+        if not found:
+            session.console.line("none yet; make one with `openbook synth`")
+        session.console.result({"datasets": found})
+
+
+@dataset.command()
+def show(
+    name: DatasetName,
+    json_output: JsonFlag = False,
+    config: ConfigFlag = None,
+    overrides: SetFlag = None,
+) -> None:
+    """Counts, histograms, what was left out and why, and one example of a set."""
+    with open_session(json_output, config, overrides) as session:
+        manifest = session.datasets.manifest(name)
+        spec = f"{manifest['dataset']}@{manifest['version']}"
+        console = session.console
+        rows = [[split, str(manifest["counts"][split])] for split in SPLITS]
+        console.table(spec, ("split", "rows"), rows)
+        console.line(f"from corpus {manifest['corpus']}, generation {manifest['generation']}")
+        example = _show_texts if manifest.get("kind") == "cpt" else _show_examples
+        shown = example(session, spec, manifest)
+        console.result({**manifest, "example": asdict(shown) if shown else None})
+
+
+@dataset.command("export")
+def export_set(
+    name: DatasetName,
+    output: Annotated[
+        Path, typer.Option(help="File to write: .jsonl for JSON lines, or .parquet.")
+    ],
+    format: Annotated[Format, typer.Option(help="Schema of a row.")],
+    mode: Annotated[Mode, typer.Option(help="With documents, or closed book.")] = "raft",
+    split: Annotated[Split, typer.Option(help="Which part.")] = "train",
+    json_output: JsonFlag = False,
+    config: ConfigFlag = None,
+    overrides: SetFlag = None,
+) -> None:
+    """Write a split for another trainer."""
+    with open_session(json_output, config, overrides) as session:
+        spec = "@".join(session.datasets.resolve(name))
+        rows = export(session.datasets.read(spec, split), format, mode, output)
+        session.console.line(f"{rows} examples of {spec} ({split}, {mode}) -> {output}")
+        session.console.result({
+            "dataset": spec, "split": split, "mode": mode, "format": format, "rows": rows,
+            "output": str(output),
+        })  # fmt: skip
+
+
+def _entry(session: Session, name: str) -> dict[str, Any]:
+    manifest = session.datasets.manifest(name)
+    fields = ("dataset", "version", "corpus", "generation", "created")
+    return {
+        **{field: manifest.get(field, "") for field in fields},
+        "kind": manifest.get("kind", "raft"),
+        **{split: manifest.get("counts", {}).get(split, 0) for split in SPLITS},
+        "versions": len(session.datasets.versions(name)),
+    }
+
+
+def _show_examples(session: Session, spec: str, manifest: Mapping[str, Any]) -> RaftExample | None:
+    console = session.console
+    fraction = manifest["oracle_fraction"]
+    target = "the retriever" if fraction["target"] is None else f"target {fraction['target']}"
+    console.line(
+        f"metric {manifest['metric']}; oracle kept in {fraction['measured']} of training examples "
+        f"({target}), retrieved for {manifest.get('oracle_retrieved')} of all"
+    )
+    if "leakage" in manifest:
+        console.line(describe_leakage(manifest["leakage"]))
+    for key in (
+        "rejected",
+        "dropped_candidates",
+        "distractors",
+        "quotes",
+        "short_contexts",
+        "trimmed",
+    ):
+        console.line(f"{key.replace('_', ' ')}: {_cell(manifest.get(key))}")
+    _show_histograms(console, manifest)
+    first = next(split for split in SPLITS if manifest["counts"][split])
+    example = session.datasets.read(spec, first)[0]
+    console.line(f"\n{example.question}")
+    for number, document in enumerate(example.documents, 1):
+        marks = [document.kind or document.role, "poisoned" if document.poisoned else ""]
+        console.line(f"  [{number}] {' '.join(filter(None, marks))}: {document.doc_id}")
+    console.line(render_target(example.reasoning, example.open_book_answer))
+    return example
+
+
+def _show_texts(session: Session, spec: str, manifest: Mapping[str, Any]) -> Any:
+    console = session.console
+    console.line(f"documents: {_cell(manifest['documents'])}; tokens: {_cell(manifest['tokens'])}")
+    console.line(f"rows are {manifest['fill']:.0%} full of {manifest['tokenizer']}'s tokens")
+    _show_histograms(console, manifest)
+    first = next(split for split in SPLITS if manifest["counts"][split])
+    text = next(session.datasets.read_texts(spec, first))
+    console.line(f"\n{text.text[:_SHOWN_CHARS]}…")
+    return text
+
+
+def _show_histograms(console: Console, manifest: Mapping[str, Any]) -> None:
+    for title, histogram in manifest.get("histograms", {}).items():
+        if histogram:
+            console.line(f"\n{title}\n{draw(histogram)}")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_cell(item)}" for key, item in value.items()) or "none"
+    return str(value)
