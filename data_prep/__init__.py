@@ -10,10 +10,11 @@
 | formats/, parse, parse_process, sandbox | a parser a format; bytes -> text in a process with limits |
 | chunk | text -> token-exact spans |
 | plan, ledger, index, generations | what changed; what became of each document; builds |
+| release, probe, rollback, retention | a build goes live when it finds itself, comes back, is removed |
 | staging, embed, sink | the durable first step; the work of Ray's actors and tasks |
 | questions, oracles, distractors, raft | the parts of a training example, all pure |
 | examples, synth, card, exports | building, publishing, describing and converting a set |
-| pipeline, ingest, cli | the Ray Data flows; the order of an ingest; the verbs |
+| pipeline, ingest, *_cli | the Ray Data flows; the order of an ingest; the verbs |
 
 Every stage can be killed at any point and run again: what is staged, embedded or published is found
 by its content-derived name, and readers trust only manifests.

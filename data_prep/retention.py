@@ -8,7 +8,7 @@ finished by the next.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,14 +64,13 @@ class Retention:
 
     def plan(self) -> Sweep:
         """What `collect` would do now."""
-        generations = self._session.corpora.generations(self._corpus)
-        reasons = self._reasons(generations)
-        gone = [g for g in generations if not reasons.get(g.generation)]
-        used = {g.collection for g in generations if reasons.get(g.generation)}
-        return Sweep(
-            kept={name: tuple(why) for name, why in reasons.items() if why},
-            removed=tuple(g.generation for g in gone),
-            collections=tuple(sorted({g.collection for g in gone} - used)),
+        live = self._session.corpora.pointer(self._corpus)
+        return choose(
+            self._session.corpora.generations(self._corpus),
+            [live.generation, *live.history] if live else [],
+            self.pinned(),
+            self.users(),
+            self._session.settings.ingest.keep_generations,
         )
 
     def collect(self) -> Sweep:
@@ -105,22 +104,6 @@ class Retention:
                 if manifest.get("corpus") == self._corpus:
                     found.setdefault(manifest["generation"], []).append(f"{name}@{rest[0]}")
         return found
-
-    def _reasons(self, generations: Iterable[Generation]) -> dict[str, list[str]]:
-        """Why each generation is kept; an empty list: for no reason."""
-        live = self._session.corpora.pointer(self._corpus)
-        order = [live.generation, *live.history] if live else []
-        names = [g.generation for g in generations]  # newest first
-        ranked = [n for n in order if n in names] + [n for n in names if n not in order]
-        pinned, users = self.pinned(), self.users()
-        recent = set(ranked[: self._session.settings.ingest.keep_generations])
-        checks: tuple[tuple[str, Callable[[str], bool]], ...] = (
-            ("live", lambda name: bool(live) and name == order[0]),
-            ("pinned", lambda name: name in pinned),
-            ("used by training sets", lambda name: name in users),
-            ("recent", lambda name: name in recent),
-        )
-        return {name: [why for why, holds in checks if holds(name)] for name in ranked}
 
     def _condemn(self) -> Sweep:
         plans = [self.plan()]
@@ -162,3 +145,29 @@ class Retention:
                 if attempt == _TRIES:
                     raise
         return None
+
+
+def choose(
+    generations: Sequence[Generation],
+    order: Sequence[str],
+    pinned: Container[str],
+    users: Container[str],
+    keep: int,
+) -> Sweep:
+    """What is kept of `generations` (newest first); `order` is the live one and those before it."""
+    names = [g.generation for g in generations]
+    ranked = [n for n in order if n in names] + [n for n in names if n not in order]
+    kept: dict[str, tuple[str, ...]] = {}
+    for position, name in enumerate(ranked):
+        checks = {
+            "live": name in order[:1],
+            "pinned": name in pinned,
+            "used by training sets": name in users,
+            "recent": position < keep,
+        }
+        if any(checks.values()):
+            kept[name] = tuple(why for why, holds in checks.items() if holds)
+    gone = [g for g in generations if g.generation not in kept]
+    used = {g.collection for g in generations if g.generation in kept}
+    collections = sorted({g.collection for g in gone} - used)
+    return Sweep(kept, tuple(g.generation for g in gone), tuple(collections))

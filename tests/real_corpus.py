@@ -1,5 +1,6 @@
 """A corpus made with real parts, for tests that look at it from several files."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,17 +13,22 @@ from cluster.session import Session
 from cluster.settings import IngestSettings, Settings
 from cluster.vectors import VectorStore
 from data_prep.generations import read_chunks
-from data_prep.ingest import ingest
+from data_prep.ingest import ingest, retry
 from data_prep.ledger import read_ledger
+from data_prep.rollback import rollback
 
 INGEST = IngestSettings(stage_documents=2, batch_size=2, upsert_rows=2)
 
 
-class IdleSession(Session):
-    """A session that may neither start Ray nor load the embedder."""
+class IdleRay(Session):
+    """A session that may not start Ray."""
 
     def start_ray(self) -> NoReturn:
         raise AssertionError("Ray was started")
+
+
+class IdleSession(IdleRay):
+    """A session that may neither start Ray nor load the embedder."""
 
     @property
     def embedder(self) -> NoReturn:  # type: ignore[override]
@@ -44,9 +50,27 @@ def run_ingest(
     settings: Settings, source: Path, corpus: str, kind: type[Session] = Session
 ) -> dict[str, Any]:
     """An ingest in this process."""
+    return _run(settings, kind, lambda session: ingest(session, str(source), corpus))
+
+
+def run_retry(settings: Settings, corpus: str) -> dict[str, Any]:
+    """`corpus retry` in this process."""
+    return _run(settings, Session, lambda session: retry(session, corpus))
+
+
+def run_rollback(
+    settings: Settings, corpus: str, generation: str | None, kind: type[Session] = Session
+) -> dict[str, Any]:
+    """`corpus rollback` in this process."""
+    return _run(settings, kind, lambda session: rollback(session, corpus, generation))
+
+
+def _run(
+    settings: Settings, kind: type[Session], command: Callable[[Session], dict[str, Any]]
+) -> dict[str, Any]:
     session = kind(settings, Console(quiet=True))
     try:
-        return ingest(session, str(source), corpus)
+        return command(session)
     finally:
         session.vectors.close()  # leaving the session would end the Ray that all tests share
 
