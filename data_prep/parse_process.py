@@ -28,7 +28,8 @@ _ORPHAN_S = 10.0
 _READY = b"ready"
 _REASON_CHARS = 500
 _TOO_LITTLE = (
-    "parsing needs more than {} MiB of memory; leave it out, or raise ingest.parse_memory_mib"
+    "parsing needs more than {} MiB of memory; leave it out, or raise ingest.parse_memory_mib and run "
+    "`openbook corpus retry`"
 )
 
 
@@ -44,8 +45,9 @@ def serve(parser: Callable[..., Parsed], load: Callable[..., None]) -> None:
         except (EOFError, OSError):
             return
         # a kernel timer, because no Python runs while a parser loops in C
-        signal.setitimer(signal.ITIMER_REAL, _LOAD_S + timeout_s + _ORPHAN_S)
+        signal.setitimer(signal.ITIMER_REAL, _LOAD_S + _ORPHAN_S)
         connection.send_bytes(_loaded(load, data, task).encode())
+        signal.setitimer(signal.ITIMER_REAL, timeout_s + _ORPHAN_S)
         answer = _answer(parser, data, task, memory_mib)
         signal.setitimer(signal.ITIMER_REAL, 0)
         del data

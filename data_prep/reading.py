@@ -25,6 +25,7 @@ class SourceReader:
         self._path = ""
         self._file: Any = None
         self._rows: ParquetRows | None = None
+        self._buckets: dict[str, S3Store] = {}
 
     def read(self, source: Source) -> bytes:
         """The document as it was listed, a record as JSON; OSError when it is gone or something else."""
@@ -45,9 +46,10 @@ class SourceReader:
         self._path, self._file, self._rows = "", None, None
 
     def _object(self, source: Source) -> bytes:
-        bucket, key = split_url(source.path)
+        name, key = split_url(source.path)
+        bucket = self._buckets.setdefault(name, S3Store(name, "", self._store))
         try:
-            data, etag = S3Store(bucket, "", self._store).get_with_etag(key)
+            data, etag = bucket.get_with_etag(key)
         except NotFoundError as error:
             raise OSError(str(error)) from error
         if f"etag:{etag}" != source.content_hash:

@@ -60,7 +60,7 @@ class Sandbox:
                 self.close()
                 raise ParseError(
                     f"parsing took longer than {self._settings.parse_timeout_s:g} s; leave it out, or "
-                    "raise ingest.parse_timeout_s"
+                    "raise ingest.parse_timeout_s and run `openbook corpus retry`"
                 )
             answer = json.loads(connection.recv_bytes())
         except (EOFError, OSError) as error:
@@ -83,7 +83,7 @@ class Sandbox:
         ours, theirs = Pipe()
         limits = self._settings.parse_timeout_s, self._settings.parse_memory_mib
         process = subprocess.Popen(
-            [sys.executable, "-m", self._module, str(theirs.fileno()), *map(str, limits)],
+            [sys.executable, "-P", "-m", self._module, str(theirs.fileno()), *map(str, limits)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -163,12 +163,13 @@ class _Records:
     def _records(
         self, file: Found, rows: Iterable[Row], columns: Columns
     ) -> Iterator[Source | Failure]:
+        unit = "row" if _suffix(file.name) == record_files.PARQUET else "line"
         for row in rows:
             try:
                 yield self._record(file, row, columns)
             except InputError as error:
                 place = f"{file.name}:{row.number}"
-                yield Failure(place, f"{file.uri}#{row.number}", f"line {row.number}: {error}")
+                yield Failure(place, f"{file.uri}#{row.number}", f"{unit} {row.number}: {error}")
 
     def _record(self, file: Found, row: Row, columns: Columns) -> Source:
         if row.value is None:
@@ -179,9 +180,9 @@ class _Records:
             record = record_files.to_record(row.value, columns)
         doc_id = record["_id"]
         if doc_id in self._seen:
-            raise InputError(f"its id {doc_id!r} was used on line {self._seen[doc_id]}")
+            raise InputError(f"its id {doc_id!r} was used by {self._seen[doc_id]}")
         digest = record_files.record_hash(record)
-        self._seen[doc_id] = str(row.number)
+        self._seen[doc_id] = f"{file.name}:{row.number}"
         return Source(
             doc_id,
             _record_uri(file, record),

@@ -20,7 +20,7 @@ from data_prep.formats.parsed import (
 from data_prep.formats.rows import paragraphs
 
 _SLIDE = re.compile(r"^<!-- Slide number: (\d+) -->$", re.MULTILINE)
-_IMAGE = re.compile(r"!\[([^\]]*)\]\([^)\s]*\)")
+_IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]*)\)")
 _BLANKS = re.compile(r"\n{3,}")
 
 
@@ -78,7 +78,13 @@ def _markdown(data: bytes, kind: Literal["docx", "pptx"]) -> str:
         found = converter.convert(io.BytesIO(data), StreamInfo(extension=f".{kind}"))
     except FAULTS as error:
         raise ParseError(f"Office file is damaged: {_short(error)}") from error
-    return _BLANKS.sub("\n\n", _IMAGE.sub(r"\1", clean(found.markdown))).strip()
+    return _BLANKS.sub("\n\n", _IMAGE.sub(_caption, clean(found.markdown))).strip()
+
+
+def _caption(image: re.Match[str]) -> str:
+    """The words for people who cannot see an image, but not "Picture 3", which names its shape."""
+    words, target = image.groups()
+    return "" if re.sub(r"\W", "", words) == target.removesuffix(".jpg") else words
 
 
 def _short(error: Exception) -> str:

@@ -15,6 +15,12 @@ _SAMPLE = 1 << 16
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
 # encrypted or compressed bytes have 10 % of control characters; a stray one in a text is forgiven
 _MAX_CONTROLS, _FORGIVEN = 0.05, 8
+# what documents without Unicode are written in; the first of equally good ones counts
+_ENCODINGS = (
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp932", "gb18030", "big5",
+    "cp949", "euc_jp", "koi8_r", "shift_jis", "euc_kr",
+)  # fmt: skip
+_BROKEN = 0.01  # share of broken characters among those beyond ASCII that still is UTF-8
 _WIDE = 0.4  # share of zeros in every second byte of UTF-16 without its mark
 
 
@@ -41,12 +47,7 @@ def decode(data: bytes) -> str:
     try:
         return clean(data.decode("utf-8"))
     except UnicodeDecodeError:
-        from charset_normalizer import from_bytes
-
-        best = from_bytes(data).best()
-        if best is None:
-            raise ParseError("not text: no character encoding fits") from None
-        return clean(str(best))
+        return clean(_almost_unicode(data) or _old(data))
 
 
 def refuse_binary(data: bytes) -> None:
@@ -60,6 +61,28 @@ def refuse_binary(data: bytes) -> None:
         raise ParseError(
             f"not text: {share:.0%} of it are control characters; it looks like a binary file"
         )
+
+
+def _almost_unicode(data: bytes) -> str:
+    """UTF-8 with a few broken characters, such as a file cut inside one; empty when it is not that."""
+    text = data.decode("utf-8", "replace")
+    beyond = sum(1 for character in text if character > "\x7f")
+    return text if text.count("\ufffd") <= max(1, _BROKEN * beyond) < beyond else ""
+
+
+def _old(data: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    matches = from_bytes(data, cp_isolation=list(_ENCODINGS))
+    rank = {name: place for place, name in enumerate(_ENCODINGS)}
+    best = min(
+        matches,
+        key=lambda match: (match.chaos, -round(match.coherence, 1), rank[match.encoding]),
+        default=None,
+    )
+    if best is None:
+        raise ParseError("not text: no character encoding fits")
+    return str(best)
 
 
 def _marked(data: bytes) -> str | None:

@@ -35,8 +35,29 @@ def test_text_is_normalised_once() -> None:
     assert parsed("text", "\ufeffmark".encode()).text == "mark"
 
 
-def test_old_encodings_are_detected() -> None:
-    assert parsed("text", GERMAN.encode("cp1252")).text == GERMAN
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", GERMAN),
+        ("cp1252", "L’été dernier, le garçon a mangé une pomme à l'école où il étudie."),
+        ("cp1252", "Smörgåsbord på svenska är gott, säger Åsa."),
+        ("cp1250", "Zażółć gęślą jaźń. Książka leży na stole, który stoi w kuchni."),
+        ("cp1250", "Příliš žluťoučký kůň úpěl ďábelské ódy."),
+        ("cp1251", "Съешь ещё этих мягких французских булок, да выпей чаю."),
+        ("cp1253", "Αυτό είναι ένα ελληνικό κείμενο για τη δοκιμή."),
+        ("shift_jis", "これは日本語の文書です。ランプにはボルトが七本必要です。"),
+        ("euc_jp", "これは日本語の文書です。ランプにはボルトが七本必要です。"),
+        ("gb18030", "这是一个中文文档。这盏灯需要七个螺栓。请用干布擦拭。"),
+        ("euc_kr", "이것은 한국어 문서입니다. 램프에는 볼트 일곱 개가 필요합니다."),
+    ],
+)
+def test_old_encodings_are_detected(encoding: str, text: str) -> None:
+    assert parsed("text", text.encode(encoding)).text == text
+
+
+def test_text_cut_inside_a_character_stays_unicode() -> None:
+    cut = GERMAN.encode()[: GERMAN.encode().rindex("ü".encode()) + 1]
+    assert parsed("text", cut).text == GERMAN[: GERMAN.rindex("ü")] + "\ufffd"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be"])

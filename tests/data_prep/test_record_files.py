@@ -78,7 +78,7 @@ def test_records_without_ids_are_named_by_their_text(tmp_path: Path) -> None:
     )
     assert first.sources[1].doc_id == second.sources[1].doc_id
     assert first.sources[1].content_hash == second.sources[1].content_hash
-    assert "was used on line 2" in second.failures[0].reason
+    assert "was used by b.jsonl:2" in second.failures[0].reason
 
 
 def test_pattern_of_record_files_is_one_corpus(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
 """Whatever a parser does, the document gets a reason and the next one is parsed."""
 
 import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +15,7 @@ from data_prep.formats.parsed import ParseError
 from data_prep.sandbox import Sandbox
 from tests.documents import heavy_pdf, pdf
 
+ROOT = Path(__file__).parents[2]
 HOSTILE = "tests.hostile_parser"
 
 
@@ -67,6 +72,21 @@ def test_parser_sees_no_credentials(sandbox: Sandbox, monkeypatch: pytest.Monkey
     names = sandbox.parse(b"look", "text").metadata["environment"]
     assert "PATH" in names
     assert not [name for name in names if "SECRET" in name]
+
+
+def test_parser_ends_with_a_killed_worker() -> None:
+    worker = (
+        "import os; from cluster.settings import IngestSettings; from data_prep.sandbox import Sandbox\n"
+        f"sandbox = Sandbox(IngestSettings(), {HOSTILE!r})\n"
+        "print(sandbox.parse(b'who', 'text').title, flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", worker], cwd=ROOT, capture_output=True, text=True)
+    parser, pause = Path("/proc", done.stdout.strip()), threading.Event()
+    for _ in range(500):
+        if not parser.exists():
+            return
+        pause.wait(0.02)
+    pytest.fail(f"process {parser.name} still runs")
 
 
 def test_process_that_does_not_start_is_no_fault_of_the_document() -> None:

@@ -99,7 +99,7 @@ def test_bad_records_are_listed_with_their_line_and_do_not_stop_the_rest(tmp_pat
     found = reasons(listing.failures)
     assert sorted(found) == [f"corpus.jsonl:{line}" for line in range(2, 9)]
     assert all(f"line {n}" in found[f"corpus.jsonl:{n}"] for n in range(2, 9))
-    assert "used on line 1" in found["corpus.jsonl:5"]
+    assert "used by corpus.jsonl:1" in found["corpus.jsonl:5"]
 
 
 @pytest.mark.parametrize("location", ["nowhere", "nowhere/*.md", "ftp://host/docs", "s3://"])
