@@ -3,7 +3,7 @@
 A call is named by the hash of model, messages and parameters. Its answer goes first into a journal on
 this machine, synced to disk; the journal becomes one parquet part in the object store when it holds
 `PART_CALLS` calls, when it is `PART_S` old, and at the end of every round, before anybody reads an
-answer of that round. So 100,000 calls are some hundred objects, and
+answer of that round. So 100,000 calls are about a thousand objects, and
 
 - when the process is killed, every recorded answer is found by the next run: what is asked again are at
   most the calls under way (`teacher.concurrency`), whose answers never arrived or were not yet synced;

@@ -174,6 +174,12 @@ def _publish(
     name = f"{commission.dataset}-{content_id(data, length=12)}.jsonl"
     session.store.put(f"{ledger_prefix(commission.corpus, model)}/questions/{name}", data)
     path = session.settings.home / "teacher" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot write the questions to {str(path)!r}: {error.strerror}; make room and run again, "
+            "every answer is kept"
+        ) from error
     return path

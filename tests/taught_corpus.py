@@ -9,7 +9,7 @@ from cluster.corpora import Corpora
 from cluster.objects import open_store
 from cluster.records import Chunk
 from cluster.session import Session
-from cluster.settings import Settings
+from cluster.settings import Settings, StoreSettings
 from data_prep.generations import publish_generation
 from data_prep.tables import chunk_table
 
@@ -39,11 +39,13 @@ def publish_corpus(settings: Settings, count: int) -> None:
     Corpora(store).move_live(CORPUS, GENERATION, None)
 
 
-def taught(home: Path, url: str, **teacher: Any) -> Session:
+def taught(home: Path, url: str, store: StoreSettings | None = None, **teacher: Any) -> Session:
     """A session whose teacher is at `url`; without waits between attempts."""
     values: Mapping[str, Any] = {
         "url": url, "model": MODEL, "questions_per_chunk": 2, "retry_wait_s": 0.0,
         "concurrency": 4, **teacher,
     }  # fmt: skip
     settings = Settings.model_validate({"home": home, "teacher": values})
+    if store is not None:
+        settings = settings.model_copy(update={"store": store})
     return Session(settings, Console(quiet=True))

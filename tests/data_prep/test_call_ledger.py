@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.errors import UnavailableError
@@ -73,6 +73,7 @@ def test_call_recorded_before_a_crash_is_found_and_moves_into_the_store(tmp_path
     assert set(found(ledger(tmp_path, "other"))) == {"k0000", "k0001", "k0002"}
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_journal_cut_anywhere_keeps_every_whole_line(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
