@@ -31,7 +31,8 @@ RAY = {
 LIGHT = [
     "cluster.errors", "cluster.records", "cluster.keys", "cluster.settings", "cluster.resolve",
     "cluster.prompts", "cluster.quotes", "cluster.cli", "cluster.leases", "cluster.corpora",
-    "data_prep.budget", "data_prep.distractors", "data_prep.questions", "data_prep.written",
+    "data_prep.budget", "data_prep.distractors", "data_prep.questions", "data_prep.screen",
+    "data_prep.written",
     "train.metrics", "train.statistics", "serve.schema",
     "serve.citations", "serve.rendering", "serve.scaling",
 ]  # fmt: skip
@@ -41,7 +42,8 @@ CLUSTER = {
     "datasets", "doctor", "doctor_cli", "embedder", "errors", "keys", "leases", "milvus_calls",
     "milvus_lite", "models",
     "objects", "objects_local", "objects_s3", "options", "pointers", "prompts", "quotes", "records",
-    "resolve", "retrieval", "rows", "runtime", "search_cli", "session", "settings", "vectors",
+    "resolve", "retrieval", "rows", "runtime", "search_cli", "sections", "session", "set_settings",
+    "settings", "vectors",
 }  # fmt: skip
 
 
