@@ -11,22 +11,26 @@ from cluster.errors import BusyError, InputError
 from cluster.leases import Lease
 from cluster.objects import open_store
 from cluster.retrieval import Retriever
-from cluster.settings import Settings
+from cluster.settings import ChunkSettings, MilvusSettings, Settings
 from cluster.vectors import VectorStore
 from data_prep.generations import read_chunks
+from data_prep.index import describe_index
 from data_prep.ledger import read_ledger
-from tests.documents import mixed_folder
+from tests.documents import mixed_folder, pdf
 from tests.processes import kill_when
 from tests.real_corpus import (
     Built,
+    IdleRay,
     IdleSession,
     collection_of,
     durable_state,
     environment,
     run_ingest,
+    run_retry,
+    run_rollback,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture
@@ -91,10 +95,79 @@ def test_only_what_changed_is_written_and_lost_vectors_come_back(
     states = {name: entry.state for name, entry in ledger.items()}
     assert (states["spec.pdf"], states["parts/bolts.txt"]) == ("failed", "deleted")
 
+    gone = before - after
+
+    def half_back() -> bool:
+        return bool(index.chunk_ids(collection) & gone)
+
+    kill_when(half_back, ["corpus", "rollback", "docs"], environment(settings))
+    back = run_rollback(settings, "docs", built.first["generation"])
+    assert back["generation"] == built.first["generation"]
+    assert index.chunk_ids(collection) == before
+
     index.drop(collection)
-    healed = run_ingest(settings, folder, "docs")
-    assert (healed["documents"]["unchanged"], healed["chunks"]["written"]) == (3, len(after))
+    again = run_ingest(settings, folder, "docs")
+    assert (again["generation"], again["retrieval"]) == (report["generation"], "hybrid")
+    assert again["chunks"]["written"] == again["chunks"]["total"] == len(after)
     assert index.chunk_ids(collection) == after
+
+
+@pytest.mark.ray
+def test_other_chunking_is_built_beside_the_live_generation(
+    built: Built, index: VectorStore, embedder: Embedder
+) -> None:
+    settings, corpora = built.settings, Corpora(open_store(built.settings))
+    run_ingest(settings, built.folder, "rechunked")
+    old = corpora.live("rechunked")
+    small = settings.model_copy(update={"chunk": ChunkSettings(tokens=16, overlap=0)})
+    new_index = describe_index(small, "rechunked", embedder.dimension)
+    retriever = Retriever(embedder, index, settings.retrieval)
+
+    def answers_while_half_built() -> bool:
+        if not index.exists(new_index.collection) or not index.count(new_index.collection):
+            return False
+        live = corpora.live("rechunked")
+        (hits,) = retriever.retrieve(live, ["How long does the warranty last?"])
+        assert (live, "31 months" in hits[0].chunk.text) == (old, True)
+        return True
+
+    arguments = ["ingest", str(built.folder), "--corpus", "rechunked"]
+    chunking = {"OPENBOOK_CHUNK__TOKENS": "16", "OPENBOOK_CHUNK__OVERLAP": "0"}
+    kill_when(answers_while_half_built, arguments, {**environment(settings), **chunking})
+    assert corpora.live("rechunked") == old
+    assert index.count(old.collection) == old.chunks
+    report = run_ingest(small, built.folder, "rechunked")
+    assert corpora.live("rechunked").collection == new_index.collection
+    assert report["chunks"]["total"] > old.chunks
+    back = run_rollback(settings, "rechunked", None, IdleRay)
+    assert (back["generation"], back["chunks"]["written"]) == (old.generation, 0)
+
+
+@pytest.mark.ray
+def test_server_without_bm25_is_searched_dense_only_and_failed_documents_are_tried_again(
+    built: Built, milvus_server: MilvusSettings, embedder: Embedder, tmp_path: Path
+) -> None:
+    settings = built.settings.model_copy(update={"milvus": milvus_server})
+    folder = mixed_folder(tmp_path / "documents")
+    report = run_ingest(settings, folder, "remote")
+    assert report["retrieval"] == "dense only"
+    assert report["chunks"]["written"] == report["chunks"]["total"] > 3
+    store = VectorStore(milvus_server, milvus_server.uri)
+    generation = Corpora(open_store(settings)).live("remote")
+    retriever = Retriever(embedder, store, settings.retrieval)
+    (hits,) = retriever.retrieve(generation, ["How long does the warranty last?"])
+    assert "31 months" in hits[0].chunk.text
+
+    (folder / "broken.pdf").write_bytes(pdf([["The lamp is 40 cm high."]], "Height"))
+    (folder / "lamp.md").write_text("changed, but nobody asked for it")
+    retried = run_retry(settings, "remote")
+    counts = {"added": 1, "changed": 0, "unchanged": 4, "deleted": 0, "failed": 1}
+    assert retried["documents"] == counts
+    assert retried["chunks"]["written"] == 1
+    ledger = read_ledger(open_store(settings), "remote", retried["generation"])
+    assert (ledger["broken.pdf"].attempts, ledger["photo.png"].attempts) == (1, 2)
+    assert store.count(generation.collection) == retried["chunks"]["total"]
+    store.close()
 
 
 def test_nothing_to_index_is_an_error_and_changes_nothing(home: Settings, tmp_path: Path) -> None:
