@@ -24,6 +24,7 @@ def render_card(
         f"RAFT set, version `{version}`: questions with the document that answers among distractors, "
         "and the answer with verified quotes. Without its documents it is a DSF set.",
         _lineage(manifest),
+        *_about_teacher(manifest.get("teacher")),
         _table("split", "examples", manifest["counts"]),
         *_about_oracles(manifest),
         _about_distractors(manifest),
@@ -106,6 +107,26 @@ def _lineage(manifest: Mapping[str, Any]) -> str:
         f"embedder `{manifest['embedder']}`"
     )
     return f"{text}. Metric: `{manifest['metric']}`." if "metric" in manifest else f"{text}."
+
+
+def _about_teacher(teacher: Mapping[str, Any] | None) -> list[str]:
+    """Who wrote the questions, what it took, and what was not good enough."""
+    if teacher is None:
+        return []
+    tokens, cost = teacher["tokens"], teacher["cost_usd"]
+    text = (
+        f"Questions and answers were written by `{teacher['model']}` (prompts "
+        f"`{teacher['prompt_hash']}`): {teacher['questions']} about {teacher['chunks']} chunks, for "
+        f"{tokens['input']:,} tokens in and {tokens['output']:,} out"
+        f"{'' if cost is None else f', {cost:.4f} USD'}."
+    )
+    if teacher["partial"]:
+        text += " The run ended early; the chunks are a random sample of those it should ask about."
+    return [
+        text,
+        _table("rejected reply", "count", teacher["rejected"]),
+        _table("chunk not asked about", "count", teacher["skipped"]),
+    ]
 
 
 def _about_oracles(manifest: Mapping[str, Any]) -> list[str]:

@@ -28,6 +28,7 @@ from data_prep.generations import read_chunks
 from data_prep.rounds import Rounds
 from data_prep.syllabus import Syllabus, choose_chunks
 from data_prep.teacher import Teacher, endpoint_url
+from data_prep.teacher_prompts import TEACHER_PROMPT_HASH
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ def write_questions(session: Session, commission: Commission) -> Written:
         author = Author(settings, commission.dataset, generation.generation)
         with ledger.open():
             rounds = asyncio.run(_write(session, author, syllabus.chunks, ledger, budget))
-        report = _report(author, rounds, budget, syllabus)
+        about = {"model": settings.model, "prompt_hash": TEACHER_PROMPT_HASH}
+        report = {**about, **_report(author, rounds, budget, syllabus)}
     if not commission.allow_partial:
         _check_complete(rounds, budget, len(author.lines))
     if not author.lines:

@@ -41,12 +41,16 @@ _SHOWN_REJECTIONS = 100
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to build: `metric` None means that the answers decide."""
+    """What to build: `metric` None means that the answers decide.
+
+    `teacher` is who wrote the questions and what became of the others, for manifest and card.
+    """
 
     corpus: str
     dataset: str
     questions: Path
     metric: Metric | None
+    teacher: Mapping[str, Any] | None = None
 
 
 def synth(session: Session, order: Order) -> dict[str, Any]:
@@ -136,6 +140,7 @@ def _build(
         "settings": _settings(session.settings),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "questions": len(questions),
+        "teacher": order.teacher,
         "counts": {split: len(examples[split]) for split in SPLITS},
         "rejected": rejection_counts(rejections),
         "rejections": [as_json(r) for r in rejections[:_SHOWN_REJECTIONS]],

@@ -116,7 +116,9 @@ def _teach(
     for reason, count in report["rejected"].items():
         line(f"  rejected {count}: {reason}")
     if output is None:
-        order = Order(commission.corpus, commission.dataset, written.path, metric)
+        # which run asked which call is not a property of the set
+        about = {name: value for name, value in report.items() if name != "calls"}
+        order = Order(commission.corpus, commission.dataset, written.path, metric, about)
         _build(session, order, {"teacher": report})
         return
     try:

@@ -45,13 +45,17 @@ def test_set_of_a_teacher_holds_verified_quotes_and_names_its_calls(
         session = Session(settings, Console(quiet=True))
         for asked in (3 * DOCUMENTS, 0):
             written = write_questions(session, Commission("pumps", "taught"))
-            report = synth(session, Order("pumps", "taught", written.path, None))
+            report = synth(session, Order("pumps", "taught", written.path, None, written.report))
             assert written.report["calls"]["asked"] == asked
             assert report["unchanged"] == (asked == 0)
         session.vectors.close()  # leaving the session would end the Ray that all tests share
     assert sum(report["examples"].values()) == 2 * DOCUMENTS
     assert report["rejected"] == {}
-    datasets = Datasets(open_store(settings))
+    store = open_store(settings)
+    card = store.get(f"datasets/taught/{report['version']}/README.md").decode()
+    assert f"written by `{MODEL}` (prompts `{TEACHER_PROMPT_HASH}`): {2 * DOCUMENTS} about" in card
+    datasets = Datasets(store)
+    assert datasets.manifest("taught")["teacher"]["rejected"] == {}
     for split in SPLITS:
         for example in datasets.read("taught", split):
             texts = {document.chunk_id: document.text for document in example.documents}
