@@ -20,6 +20,8 @@ from data_prep.formats.parsed import (
 if TYPE_CHECKING:
     from docling.document_converter import DocumentConverter
 
+# text as it is on the page, so that quotes are found again
+_VERBATIM = {"image_placeholder": "", "escape_html": False, "escape_underscores": False}
 MISSING = (
     "ingest.pdf_parser=docling needs the docs extra: pip install 'openbook[docs]', or set "
     "ingest.pdf_parser=pypdf"
@@ -35,7 +37,7 @@ def parse_layout(data: bytes) -> Parsed:
         stream = DocumentStream(name="document.pdf", stream=io.BytesIO(data))
         document = _converter().convert(stream).document
         texts = [
-            clean(document.export_to_markdown(page_no=number, image_placeholder="")).strip()
+            clean(document.export_to_markdown(page_no=number, **_VERBATIM)).strip()
             for number in range(1, max(document.pages, default=0) + 1)
         ]
     except (BaseError, RuntimeError, *FAULTS) as error:

@@ -21,6 +21,8 @@ from data_prep.formats.rows import paragraphs
 
 _SLIDE = re.compile(r"^<!-- Slide number: (\d+) -->$", re.MULTILINE)
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]*)\)")
+# a quote of snake_case must be found again
+_VERBATIM = {"escape_underscores": False, "escape_asterisks": False}
 _BLANKS = re.compile(r"\n{3,}")
 
 
@@ -75,7 +77,7 @@ def _markdown(data: bytes, kind: Literal["docx", "pptx"]) -> str:
     check_archive(data)
     converter = DocxConverter() if kind == "docx" else PptxConverter()
     try:
-        found = converter.convert(io.BytesIO(data), StreamInfo(extension=f".{kind}"))
+        found = converter.convert(io.BytesIO(data), StreamInfo(extension=f".{kind}"), **_VERBATIM)
     except FAULTS as error:
         raise ParseError(f"Office file is damaged: {_short(error)}") from error
     return _BLANKS.sub("\n\n", _IMAGE.sub(_caption, clean(found.markdown))).strip()

@@ -23,6 +23,12 @@ def test_word_file_becomes_markdown_with_its_headings() -> None:
     assert document.markdown
 
 
+@pytest.mark.parametrize("text", ["call snake_case_name(x) * 2 < 3 & so on", "f(a_b) *is* [it](x)"])
+def test_text_is_not_escaped_so_that_quotes_are_found(text: str) -> None:
+    assert parse_bytes(docx([("Normal", text)]), "docx").text == text
+    assert text in parse_bytes(pptx_slides([("Code", text)]), "pptx").text
+
+
 def test_slides_are_pages_and_an_empty_one_counts() -> None:
     document = parse_bytes(pptx_slides(SLIDES), "pptx")
     assert document.title == "Lamps"
