@@ -10,6 +10,7 @@ from cluster.errors import InputError, UsageError
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
 from cluster.session import Session
 from data_prep.commission import Commission, estimate_questions, write_questions
+from data_prep.cpt import CptOrder, build_cpt
 from data_prep.synth import Metric, Order
 from data_prep.synth import synth as run_synth
 
@@ -31,6 +32,12 @@ Partial = Annotated[
 QuestionsOut = Annotated[
     Path | None, typer.Option(help="Write the teacher's questions to this file and stop.")
 ]
+Cpt = Annotated[
+    bool, typer.Option("--cpt", help="No questions: the corpus text itself, packed, as a CPT set.")
+]
+PoisonFraction = Annotated[
+    float | None, typer.Option(help="Share of examples with a distractor that gives orders, 0..1.")
+]
 
 
 def synth(
@@ -46,6 +53,8 @@ def synth(
     dry_run: DryRun = False,
     allow_partial: Partial = False,
     questions_out: QuestionsOut = None,
+    cpt: Cpt = False,
+    poison_fraction: PoisonFraction = None,
     distractors: Annotated[int | None, typer.Option(help="Documents beside the oracle.")] = None,
     oracle_fraction: Annotated[
         float | None, typer.Option(help="Share of training examples that keep their oracle, 0..1.")
@@ -58,20 +67,27 @@ def synth(
     config: ConfigFlag = None,
     overrides: SetFlag = None,
 ) -> None:
-    """Questions and a corpus -> a RAFT set (a DSF set too), with distractors as retrieved."""
+    """Questions and a corpus -> a RAFT set (a DSF set too), or with --cpt a set of the corpus text."""
+    if cpt and (qa or teacher or dry_run or questions_out):
+        raise UsageError(
+            "--cpt takes the corpus itself: leave out --qa, --teacher and their options"
+        )
     if qa and (teacher or dry_run or questions_out):
         raise UsageError(
             "--qa FILE gives the questions: leave out --teacher and what belongs to it"
         )
     flags = {
         "raft__distractors": distractors, "raft__oracle_fraction": oracle_fraction,
-        "raft__seed": seed, "teacher__url": teacher, "teacher__model": teacher_model,
+        "raft__seed": seed, "raft__poison_fraction": poison_fraction,
+        "teacher__url": teacher, "teacher__model": teacher_model,
         "teacher__questions_per_chunk": questions_per_chunk, "teacher__limit_chunks": limit_chunks,
         "teacher__max_cost_usd": max_cost, "teacher__max_tokens": max_tokens,
     }  # fmt: skip
     with open_session(json_output, config, overrides, **flags) as session:
         commission = Commission(corpus, dataset, allow_partial)
-        if qa:
+        if cpt:
+            _pack(session, CptOrder(corpus, dataset))
+        elif qa:
             _build(session, Order(corpus, dataset, qa, metric), {})
         elif not session.settings.teacher.url:
             raise UsageError("no questions: give --qa FILE, or --teacher URL and --teacher-model M")
@@ -79,6 +95,18 @@ def synth(
             _estimate(session, commission)
         else:
             _teach(session, commission, metric, questions_out)
+
+
+def _pack(session: Session, order: CptOrder) -> None:
+    report = build_cpt(session, order)
+    counts = ", ".join(f"{count} {split}" for split, count in report["examples"].items())
+    state = "unchanged" if report["unchanged"] else f"built in {report['seconds']} s"
+    session.console.line(f"{order.dataset}@{report['version']}: {counts} rows, {state}")
+    tokens, documents = sum(report["tokens"].values()), sum(report["documents"].values())
+    session.console.line(
+        f"{tokens:,} tokens of {documents} documents; rows are {report['fill']:.0%} full"
+    )
+    session.console.result(report)
 
 
 def _estimate(session: Session, commission: Commission) -> None:

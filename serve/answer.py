@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from cluster.errors import UnavailableError, UsageError
 from cluster.keys import seed_of
-from cluster.prompts import Message, render
+from cluster.prompts import ABSTENTION, Message, render, render_target
 from cluster.records import Hit, hit_summary
 from cluster.settings import ServeSettings
 from serve.adapters import BASE
@@ -181,10 +181,8 @@ class Answerer:
 
 
 async def _refusal(evidence: Evidence) -> AsyncGenerator[GenerationChunk, None]:
-    text = (
-        f"I found nothing in corpus {evidence.corpus!r} that answers this question, "
-        "so I do not answer it."
-    )
+    why = f"I found nothing in corpus {evidence.corpus!r} that answers this question."
+    text = render_target(why, ABSTENTION)
     yield GenerationChunk(text, (), "stop", 0, 0)
 
 

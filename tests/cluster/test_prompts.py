@@ -80,3 +80,12 @@ def test_history_keeps_turns_and_appends_system_text() -> None:
     messages = prompts.render("Why?", [], history)
     assert [m["role"] for m in messages] == ["system", "user", "assistant", "user"]
     assert messages[0]["content"].endswith("Be brief.")
+
+
+def test_abstention_is_recognised_as_it_is_taught() -> None:
+    taught = prompts.parse(prompts.render_target("", prompts.ABSTENTION)).answer
+    assert taught is not None
+    assert prompts.is_abstention(taught)
+    assert prompts.is_abstention(" Not in the documents. ")
+    assert not prompts.is_abstention("It is not in the documents but in the manual")
+    assert not prompts.is_abstention("")

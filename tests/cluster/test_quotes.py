@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.quotes import best_sentence, find_quote, sentences, word_overlap
+from cluster.quotes import best_sentence, find_quote, repair_quote, sentences, word_overlap
 
 WORDS = st.lists(
     st.sampled_from(["Amber", "lamp", "is", "“lit”", "5 GHz", "café", "ﬁne", "—"]), min_size=3
@@ -46,6 +46,35 @@ def test_quote_with_other_case_space_or_typography_is_repaired(mangled: str) -> 
 @pytest.mark.parametrize("quote", ["", "  ", "The LED turns green", '"', "..."])
 def test_quote_that_is_not_there_is_not_found(quote: str) -> None:
     assert find_quote("The LED turns amber.", quote) is None
+
+
+@pytest.mark.parametrize(
+    ("quote", "found"),
+    [
+        ("turns amber, then red", "turns amber (then red"),
+        ("It then turns – amber then red.", None),
+        ("the 'ring'; turns AMBER", "The ring turns amber"),
+        ("for 3.5 seconds.", "for 3.5 seconds."),
+        ("for 35 seconds", None),
+        ("seconds... Press it", "seconds. Press it"),
+        ("amber: red", None),
+        ("", None),
+    ],
+)
+def test_quote_with_other_punctuation_is_repaired_and_other_words_are_not(
+    quote: str, found: str | None
+) -> None:
+    text = "The ring turns amber (then red) for 3.5 seconds. Press it."
+    span = repair_quote(text, quote)
+    assert (text[slice(*span)] if span else None) == found
+
+
+@given(text=st.text(max_size=120), start=st.integers(0, 100), length=st.integers(1, 60))
+def test_every_part_of_a_text_is_found_in_it(text: str, start: int, length: int) -> None:
+    quote = text[start : start + length].strip()
+    span = repair_quote(text, quote)
+    assert (span is not None) == bool(quote)
+    assert span is None or text[slice(*span)] == quote
 
 
 @given(st.text(max_size=200))

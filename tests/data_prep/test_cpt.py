@@ -1,21 +1,25 @@
 """A live generation becomes a CPT set: all its text, packed by the real tokenizer, split by document."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import typer
 import yaml
+from typer.testing import CliRunner
 
 from cluster.console import Console
 from cluster.corpora import Corpora
-from cluster.errors import InputError
+from cluster.errors import InputError, UsageError
 from cluster.models import base_tokenizer
 from cluster.records import Split
 from cluster.session import Session
 from cluster.settings import CptSettings, ModelSettings, Settings
 from data_prep.cpt import CptOrder, build_cpt
 from data_prep.generations import publish_generation
+from data_prep.synth_cli import synth
 from data_prep.tables import chunk_table
 from tests.corpus_texts import MANIFEST, documents, text_of
 
@@ -74,3 +78,18 @@ def test_set_is_built_once_and_says_what_it_is(session: Session, tmp_path: Path)
         session.datasets.read("reading", "train")
     session.store.download(f"{prefix}/train-00000-of-00001.parquet", tmp_path / "t.parquet")
     assert pq.read_table(tmp_path / "t.parquet").num_rows == first["examples"]["train"]
+
+
+@pytest.mark.slow
+def test_verb_builds_the_set(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBOOK_HOME", str(session.settings.home))
+    monkeypatch.setenv("OPENBOOK_MODELS__BASE", session.settings.models.base)
+    app = typer.Typer()
+    app.command()(synth)
+    arguments = ["--corpus", "texts", "--dataset", "reading", "--cpt", "--json"]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    report = json.loads(result.stdout)
+    assert (report["kind"], report["unchanged"]) == ("cpt", False)
+    assert session.datasets.manifest("reading")["version"] == report["version"]
+    with pytest.raises(UsageError, match="leave out --qa"):
+        CliRunner().invoke(app, [*arguments, "--qa", "q.jsonl"], catch_exceptions=False)

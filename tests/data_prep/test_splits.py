@@ -1,16 +1,20 @@
 """No test document was trained on: splits follow documents and their near duplicates."""
 
+import json
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.errors import InputError
-from cluster.records import Chunk, Question, Split
+from cluster.records import Chunk, ContextDocument, Question, RaftExample, Split
 from cluster.settings import RaftSettings
-from data_prep.splits import assign_splits, near_documents
+from data_prep.questions import read_questions
+from data_prep.splits import assign_splits, leakage, near_documents
+from tests.training_sets import example
 
 OPEN = Question("q", "?", "7", ("a.md",), (), None, "train", split_given=False)
 
@@ -100,3 +104,59 @@ def test_near_documents_look_at_the_whole_text() -> None:
         0.8,
     )
     assert found == {"a": "a", "b": "a", "c": "c"}
+
+
+def shown(name: str, split: Split) -> RaftExample:
+    """An example whose oracle is the chunk that comes second in its prompt."""
+    found = example(name, split=split)
+    return replace(found, provenance={"oracle_chunks": [found.quotes[0].chunk_id]})
+
+
+def test_leakage_counts_what_training_and_test_share() -> None:
+    first, second, other = shown("a", "train"), shown("a", "test"), shown("b", "test")
+    asked = [
+        given_question("1", "d", "train"), given_question("2", "d", "test"),
+        given_question("3", "twin", "test"),
+    ]  # fmt: skip
+    exposed = replace(first, documents=(*first.documents, *_as_distractors(other)))
+    found = leakage(asked, {"twin": "d"}, [exposed, second, other], "keep")
+    assert found == {
+        "splits": "given", "given_splits": "keep", "oracle_chunks": 1, "documents": 1,
+        "near_duplicate_clusters": 1, "test_questions": 1, "test_oracles_among_training_distractors": 1,
+    }  # fmt: skip
+
+
+def _as_distractors(found: RaftExample) -> list[ContextDocument]:
+    return [replace(document, role="distractor") for document in found.documents]
+
+
+def read_chunks(folder: Path) -> dict[str, list[Chunk]]:
+    chunks = {}
+    for line in (folder / "corpus.jsonl").read_text("utf-8").splitlines():
+        record = json.loads(line)
+        doc, text = record["_id"], record["text"]
+        chunks[doc] = [Chunk(doc, doc, "", "", text, None, 0, len(text), 1)]
+    return chunks
+
+
+@pytest.mark.parametrize("dataset_folder", ["pubmedqa", "xquad_en"], indirect=True)
+def test_given_splits_of_clean_real_sets_pass_the_check_unchanged(dataset_folder: Path) -> None:
+    questions = read_questions(dataset_folder / "qa.jsonl")
+    twins = near_documents(read_chunks(dataset_folder), 0.8)
+    placed, rejected = assign_splits(questions, twins, RaftSettings(given_splits="check"))
+    assert placed == questions
+    assert rejected == []
+
+
+@pytest.mark.parametrize("dataset_folder", ["scifact"], indirect=True)
+def test_enforcing_scifacts_official_split_leaves_its_test_questions_alone(
+    dataset_folder: Path,
+) -> None:
+    """The set's own notes say that 272 questions before test cite a document that test cites."""
+    questions = read_questions(dataset_folder / "qa.jsonl")
+    tests = [question for question in questions if question.split == "test"]
+    placed, rejected = assign_splits(questions, {}, RaftSettings(given_splits="enforce"))
+    assert [question for question in placed if question.split == "test"] == tests
+    assert len(rejected) > 200
+    asked = {doc for question in tests for doc in question.oracle}
+    assert not [q for q in placed if q.split != "test" and asked & set(q.oracle)]

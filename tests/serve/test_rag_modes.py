@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from cluster.errors import NotFoundError, UnavailableError
-from cluster.prompts import SYSTEM_CLOSED_BOOK, SYSTEM_OPEN_BOOK
+from cluster.prompts import ABSTENTION, SYSTEM_CLOSED_BOOK, SYSTEM_OPEN_BOOK
 from cluster.settings import ServeSettings
 from tests.serve.house import House, error_of
 
@@ -86,7 +86,7 @@ def test_rag_nothing_found_refuses_when_retrieval_is_required(house: House) -> N
     assert body["rag"]["status"] == "empty"
     assert body["choices"][0]["finish_reason"] == "stop"
     assert "found nothing in corpus 'lamps'" in body["choices"][0]["message"]["content"]
-    assert (body["answer"], body["usage"]["total_tokens"]) == (None, 0)
+    assert (body["answer"], body["usage"]["total_tokens"]) == (ABSTENTION, 0)
     assert house.engine.requests == []
 
 

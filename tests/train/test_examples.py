@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cluster.prompts import parse, render, render_target
+from cluster.prompts import ABSTENTION, parse, render, render_target
 from tests.training_sets import example
 from train.examples import (
     IGNORE,
@@ -104,3 +104,10 @@ def test_end_of_turn_is_what_the_chat_template_writes(tokenizer: Any) -> None:
 
 def test_closed_book_text_shows_no_document() -> None:
     assert "<document>" not in closed_book(example("lamp")).messages[-1]["content"]
+
+
+def test_abstaining_example_teaches_it_with_documents_and_the_truth_without() -> None:
+    silent = replace(example("lamp"), abstain=True, reasoning="", quotes=())
+    order = list(range(len(silent.documents)))
+    assert parse(open_book(silent, order).target).answer == ABSTENTION
+    assert parse(closed_book(silent).target).answer == silent.answer
