@@ -54,10 +54,18 @@ class Chunker:
         self._text = TextSplitter.from_huggingface_tokenizer(tokenizer, capacity, overlap)
         self._markdown = MarkdownSplitter.from_huggingface_tokenizer(tokenizer, capacity, overlap)
 
-    def split(self, document: Document, markdown: bool) -> list[Chunk]:
-        """Chunks in rising order; together they cover every character that is not white space."""
+    def split(self, document: Document, markdown: bool, separate: bool = False) -> list[Chunk]:
+        """Chunks in rising order; together they cover every character that is not white space.
+
+        With `separate` every page begins a new chunk, so that a chunk's page is that of all its text.
+        """
         splitter = self._markdown if markdown else self._text
-        spans = list(_spans(splitter, document.text))
+        starts = sorted({0, *(start for _, start in document.pages)} if separate else {0})
+        spans = [
+            (start + a, start + b)
+            for start, end in zip(starts, [*starts[1:], len(document.text)], strict=True)
+            for a, b in _spans(splitter, document.text[start:end])
+        ]
         encoded = self._tokenizer.encode_batch(
             [document.text[a:b] for a, b in spans], add_special_tokens=False
         )

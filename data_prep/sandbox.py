@@ -138,7 +138,14 @@ def _environment() -> Mapping[str, str]:
 
 def _parsed(answer: Mapping[str, Any]) -> Parsed:
     pages = tuple((number, start) for number, start in answer["pages"])
-    return Parsed(answer["title"], answer["text"], pages, answer["metadata"], answer["markdown"])
+    return Parsed(
+        title=answer["title"],
+        text=answer["text"],
+        pages=pages,
+        metadata=answer["metadata"],
+        markdown=answer["markdown"],
+        separate=answer["separate"],
+    )
 
 
 def _kill(process: "subprocess.Popen[bytes]", connection: Connection) -> None:

@@ -155,7 +155,8 @@ class StageShards:
             parsed = parse_record(data) if is_record else self._sandbox.parse(data, source.format)
         except ParseError as error:
             return Outcome(source.doc_id, source.content_hash, 0, str(error)), []
-        chunks = self._chunker.split(_document(source, parsed), markdown=parsed.markdown)
+        document = _document(source, parsed)
+        chunks = self._chunker.split(document, parsed.markdown, parsed.separate)
         return Outcome(source.doc_id, source.content_hash, len(chunks)), chunks
 
 

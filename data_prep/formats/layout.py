@@ -5,6 +5,7 @@ that docling's own `DOCLING_ARTIFACTS_PATH` names.
 """
 
 import io
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def parse_layout(data: bytes) -> Parsed:
         reason = str(error)[:300] or type(error).__name__
         raise ParseError(f"docling could not read the PDF: {reason}") from error
     title = first_heading("\n\n".join(texts))
-    return join_pages(title, texts, {"pages": len(texts)}, markdown=True)
+    return replace(join_pages(title, texts, {"pages": len(texts)}), markdown=True)
 
 
 def load_models() -> None:

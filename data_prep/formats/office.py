@@ -6,6 +6,7 @@ would turn the year 2011 of a column with gaps into 2011.0, which no quote finds
 
 import io
 import re
+from dataclasses import replace
 from typing import Any, Literal
 
 from data_prep.formats.archive import check_archive
@@ -43,7 +44,8 @@ def parse_pptx(data: bytes) -> Parsed:
         else:
             slides[-1] += text
     title = next((found for slide in slides if (found := first_heading(slide))), "")
-    return join_pages(title, slides, {"slides": len(slides)}, markdown=True)
+    joined = join_pages(title, slides, {"slides": len(slides)})
+    return replace(joined, markdown=True, separate=True)
 
 
 def parse_xlsx(data: bytes) -> Parsed:
@@ -57,7 +59,8 @@ def parse_xlsx(data: bytes) -> Parsed:
         title = clean(book.properties.title or "")
     except FAULTS as error:
         raise ParseError(f"Excel file is damaged: {_short(error)}") from error
-    return join_pages(title, sheets, {"sheets": len(sheets)}, markdown=True)
+    joined = join_pages(title, sheets, {"sheets": len(sheets)})
+    return replace(joined, markdown=True, separate=True)
 
 
 def _sheet(sheet: Any) -> str:

@@ -31,7 +31,8 @@ class ParseError(InputError):
 class Parsed:
     """What a parser found; `pages` holds (page, slide or sheet number, start offset).
 
-    `markdown` says that the text has Markdown structure, whatever the file was.
+    `markdown` says that the text has Markdown structure, whatever the file was; `separate` that pages
+    stand for themselves, as slides and sheets do, and no chunk should hold parts of two.
     """
 
     title: str
@@ -39,6 +40,7 @@ class Parsed:
     pages: tuple[tuple[int, int], ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     markdown: bool = False
+    separate: bool = False
 
 
 def clean(text: str) -> str:
@@ -55,9 +57,7 @@ def first_heading(text: str) -> str:
     return (heading[1] or heading[2]) if heading else ""
 
 
-def join_pages(
-    title: str, texts: Sequence[str], metadata: Mapping[str, Any], markdown: bool = False
-) -> Parsed:
+def join_pages(title: str, texts: Sequence[str], metadata: Mapping[str, Any]) -> Parsed:
     """Pages joined by a blank line; a page without text has no offset."""
     pages, parts, offset = [], [], 0
     for number, text in enumerate(texts, 1):
@@ -65,4 +65,4 @@ def join_pages(
             pages.append((number, offset))
             parts.append(text)
             offset += len(text) + 2
-    return Parsed(title, "\n\n".join(parts), tuple(pages), metadata, markdown)
+    return Parsed(title, "\n\n".join(parts), tuple(pages), metadata)

@@ -95,6 +95,16 @@ def test_page_is_the_one_a_chunk_begins_on(small: Chunker) -> None:
     assert {chunk.page for chunk in chunks if "First" not in chunk.text} == {3}
 
 
+def test_separate_pages_share_no_chunk(small: Chunker) -> None:
+    text = "One slide.\n\nAnother slide. " + "It has more to say. " * 9 + "\n\nLast."
+    pages = ((1, 0), (3, text.index("Another")), (4, text.index("Last")))
+    chunks = small.split(document(text, pages=pages), True, separate=True)
+    assert [chunk.page for chunk in chunks[:2]] == [1, 3]
+    assert (chunks[-1].page, chunks[-1].text) == (4, "Last.")
+    assert all(text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
+    assert len(small.split(document("One slide.\n\nTwo.", pages=((1, 0), (2, 12))), True)) == 1
+
+
 def test_fingerprint_follows_settings_embedder_and_pdf_parser() -> None:
     one = describe_chunker(SMALL, "minilm", "pypdf")
     assert one == describe_chunker(SMALL, "minilm", "pypdf")
