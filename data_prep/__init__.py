@@ -10,7 +10,7 @@
 | locations, record_files, sources, reading | where documents lie; what to ingest; reading it again |
 | formats/, parse, parse_process, sandbox | a parser a format; bytes -> text in a process with limits |
 | chunk | text -> token-exact spans |
-| plan, ledger, index, generations | what changed; what became of each document; builds |
+| plan, ledger, index, parts, generations | what changed; what became of each document; builds |
 | release, probe, rollback, retention | a build goes live when it finds itself, comes back, is removed |
 | staging, embed, sink | the durable first step; the work of Ray's actors and tasks |
 | questions, splits, quality, tasks | who trains and who measures; what is left out, and why |

@@ -5,7 +5,7 @@ sorted, so the index can be rebuilt from them and the same documents give the sa
 """
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cluster.artifacts import publish, read_manifest
@@ -42,12 +41,6 @@ def read_chunks(store: ObjectStore, corpus: str, generation: str) -> pa.Table:
     return get_tables(store, chunk_files(store, corpus, generation), CHUNKS)
 
 
-def of_documents(chunks: pa.Table, doc_ids: Collection[str]) -> pa.Table:
-    """The rows of some documents."""
-    wanted = pa.array(list(doc_ids), pa.string())
-    return chunks.filter(pc.is_in(chunks["doc_id"], value_set=wanted))
-
-
 def describe(generation: Generation, origin: Origin) -> dict[str, Any]:
     """The manifest of a generation, but for its files and the time."""
     index = generation.generation.partition("-")[0]
@@ -55,18 +48,33 @@ def describe(generation: Generation, origin: Origin) -> dict[str, Any]:
 
 
 def publish_generation(
-    store: ObjectStore, chunks: pa.Table, manifest: Mapping[str, Any]
+    store: ObjectStore, chunks: pa.Table | Iterable[pa.Table], manifest: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Write the chunk files, then the manifest; a known generation is left as it is."""
+    """Write the chunk files, then the manifest; a known generation is left as it is.
+
+    `chunks` is a table in any order, or tables that are in order, one at a time.
+    """
     prefix = generation_prefix(manifest["corpus"], manifest["generation"])
     complete = {
         **manifest,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "packages": {name: version(name) for name in _PACKAGES},
     }
-    ordered = chunks.sort_by(ORDER)
     with tempfile.TemporaryDirectory() as work:
-        for number, start in enumerate(range(0, ordered.num_rows, _ROWS_PER_FILE)):
+        ordered = [chunks.sort_by(ORDER)] if isinstance(chunks, pa.Table) else chunks
+        for number, table in enumerate(_files(ordered)):
             path = Path(work) / f"chunks-{number:05d}.parquet"
-            pq.write_table(ordered.slice(start, _ROWS_PER_FILE), path, compression="zstd")
+            pq.write_table(table, path, compression="zstd")
         return publish(store, prefix, Path(work), complete)
+
+
+def _files(chunks: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Tables of the same rows each, whatever the tables that come in: equal bytes for equal chunks."""
+    waiting = CHUNKS.empty_table()
+    for table in chunks:
+        waiting = pa.concat_tables([waiting, table])
+        while waiting.num_rows >= _ROWS_PER_FILE:
+            yield waiting.slice(0, _ROWS_PER_FILE).combine_chunks()
+            waiting = waiting.slice(_ROWS_PER_FILE)
+    if waiting.num_rows:
+        yield waiting.combine_chunks()

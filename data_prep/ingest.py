@@ -11,34 +11,26 @@ back. A new chunker or embedder is a new collection; the old one stays live unti
 
 import os
 import time
-from dataclasses import dataclass
 from typing import Any
-
-import pyarrow as pa
 
 from cluster.corpora import Generation
 from cluster.errors import ConflictError, InputError
 from cluster.keys import corpus_prefix
 from cluster.leases import Lease
 from cluster.session import Session
-from data_prep.generations import (
-    chunk_files,
-    describe,
-    of_documents,
-    publish_generation,
-    read_chunks,
-)
+from data_prep.generations import chunk_files, describe, publish_generation
 from data_prep.index import Base, Index, describe_index, find_base
 from data_prep.ledger import Entries, Origin, read_origin, write_ledger
-from data_prep.pipeline import Rows, stage_documents
+from data_prep.parts import Part, borders, in_order
+from data_prep.pipeline import stage_documents
 from data_prep.plan import Plan, Settled, make_plan, make_retry, settle
 from data_prep.release import Release, Target
 from data_prep.retention import Retention
 from data_prep.sources import Listing, list_sources
 from data_prep.staging import Shard, StageTask, Staging, chunk_keys
-from data_prep.tables import CHUNKS
 
 _SHOWN_FAILURES = 3
+_STRETCH_ROWS = 50_000  # of chunks that are sorted in memory at once
 
 
 def ingest(session: Session, location: str, corpus: str) -> dict[str, Any]:
@@ -83,19 +75,6 @@ def corpus_lease(session: Session, corpus: str, work: str) -> Lease:
     return Lease(session.store, f"{corpus_prefix(corpus)}/lock", f"{work} of corpus {corpus!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Built:
-    """The chunks of the generation to build: `staged` by this ingest, `carried` from the base."""
-
-    staged: pa.Table
-    carried: pa.Table
-    parts: tuple[Rows, ...]
-
-    @property
-    def chunks(self) -> pa.Table:
-        return pa.concat_tables([self.carried, self.staged])
-
-
 class _Ingest:
     """One run over one corpus, under its lease, on top of `base` (None: a first build)."""
 
@@ -123,16 +102,14 @@ class _Ingest:
         if not _searched(settled.entries):
             staging.clear()
             raise _nothing(settled.entries)
-        built = self._build(staging, shards, settled)
-        generation = self._describe(index, settled, built)
-        target = Target(generation, built.chunks, built.parts)
+        target = self._target(index, shards, settled)
         release = Release(self._session, target)
         written = release.run(lambda: self._publish(target, settled))
         retention = Retention(self._session, self._corpus)
         retention.drop_abandoned()
         staging.clear()
         retention.collect()
-        return self._report(settled, written, generation)
+        return self._report(settled, written, target.generation)
 
     def _is_whole(self, base: Base) -> bool:
         """Whether Milvus holds the generation and no ingest was killed since."""
@@ -160,20 +137,13 @@ class _Ingest:
         )
         stage_documents(self._session, task, missing)
 
-    def _build(self, staging: Staging, shards: list[Shard], settled: Settled) -> _Built:
-        staged = staging.chunks(shards)
-        parts = [Rows(tuple(chunk_keys(shards)), _ids(staged))]
-        carried = CHUNKS.empty_table()
+    def _target(self, index: Index, shards: list[Shard], settled: Settled) -> Target:
+        """The generation to build, from what was staged now and what is carried from the base."""
+        parts = [Part.of(self._store, chunk_keys(shards))]
         if self._base is not None:
-            before = self._base.generation.generation
-            chunks = read_chunks(self._store, self._corpus, before)
-            carried = of_documents(chunks, settled.carried)
-            files = tuple(chunk_files(self._store, self._corpus, before))
-            parts.append(Rows(files, _ids(carried), carried.num_rows == chunks.num_rows))
-        return _Built(staged, carried, tuple(parts))
-
-    def _describe(self, index: Index, settled: Settled, built: _Built) -> Generation:
-        return Generation(
+            files = chunk_files(self._store, self._corpus, self._base.generation.generation)
+            parts.append(Part.of(self._store, files, settled.carried))
+        generation = Generation(
             corpus=self._corpus,
             generation=settled.generation,
             collection=index.collection,
@@ -181,15 +151,19 @@ class _Ingest:
             embedder=index.embedder,
             dimension=index.dimension,
             documents=_searched(settled.entries),
-            chunks=built.staged.num_rows + built.carried.num_rows,
+            chunks=sum(len(part.digests) for part in parts),
             created="",
         )
+        return Target(generation, tuple(parts))
 
     def _publish(self, target: Target, settled: Settled) -> None:
         """Ledger first: a manifest without it could not be built on."""
-        entries = settled.entries.values()
-        write_ledger(self._store, self._corpus, settled.generation, entries, self._origin)
-        publish_generation(self._store, target.chunks, describe(target.generation, self._origin))
+        entries = settled.entries
+        write_ledger(self._store, self._corpus, settled.generation, entries.values(), self._origin)
+        tables = (table for part in target.parts for table in part.tables(self._store))
+        stretches = borders({name: entry.chunks for name, entry in entries.items()}, _STRETCH_ROWS)
+        manifest = describe(target.generation, self._origin)
+        publish_generation(self._store, in_order(tables, stretches), manifest)
 
     def _report(self, settled: Settled, written: int, generation: Generation) -> dict[str, Any]:
         listed = sorted(settled.entries.values(), key=lambda entry: entry.doc_id)
@@ -211,10 +185,6 @@ def _list(session: Session, origin: Origin) -> Listing:
     columns = {"text_column": origin.text_column, "id_column": origin.id_column}
     settings = session.settings.ingest.model_copy(update=columns)
     return list_sources(origin.location, settings, session.settings.store)
-
-
-def _ids(chunks: pa.Table) -> frozenset[str]:
-    return frozenset(chunks["chunk_id"].to_pylist())
 
 
 def _searched(entries: Entries) -> int:

@@ -10,8 +10,8 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,12 +41,6 @@ class Rows:
     files: tuple[str, ...]
     ids: frozenset[str]
     everything: bool = True
-
-    def only_of(self, needed: frozenset[str]) -> Self:
-        """The part of these rows that is needed."""
-        return replace(
-            self, ids=self.ids & needed, everything=self.everything and self.ids <= needed
-        )
 
 
 @dataclass(frozen=True, slots=True)

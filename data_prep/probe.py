@@ -6,31 +6,25 @@ hit with the very same text counts: documents may repeat each other.
 """
 
 import random
-from collections.abc import Iterator, Sequence
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from collections.abc import Collection, Iterator, Sequence
 
 from cluster.corpora import Generation
 from cluster.errors import GateError
 from cluster.keys import seed_of
 from cluster.records import Chunk
-from cluster.retrieval import Retriever
-from cluster.settings import IngestSettings
-from data_prep.tables import chunks_of
+from cluster.session import Session
+from data_prep.chunk import titled
 
 _AT_ONCE = 100
 _SHOWN = 3
 _SHOWN_CHARS = 60
 
 
-def probe(
-    retriever: Retriever, generation: Generation, chunks: pa.Table, settings: IngestSettings
-) -> None:
-    """Raise GateError with examples when too few of the sampled `chunks` find themselves."""
-    sampled = sample_chunks(chunks, settings.probe_chunks, generation.generation)
-    lost = [chunk for chunk, found in _search(retriever, generation, sampled) if not found]
-    if not sampled or 1 - len(lost) / len(sampled) >= settings.probe_recall:
+def probe(session: Session, generation: Generation, sampled: Sequence[Chunk]) -> None:
+    """Raise GateError with examples when too few of the sampled chunks find themselves."""
+    recall = session.settings.ingest.probe_recall
+    lost = [chunk for chunk, found in _search(session, generation, sampled) if not found]
+    if not sampled or 1 - len(lost) / len(sampled) >= recall:
         return
     examples = "; ".join(
         f"{chunk.doc_id} from {chunk.start}: {chunk.text[:_SHOWN_CHARS]!r}"
@@ -39,26 +33,27 @@ def probe(
     raise GateError(
         f"generation {generation.generation} of corpus {generation.corpus!r} did not become live: "
         f"{len(sampled) - len(lost)} of {len(sampled)} sampled chunks find themselves, "
-        f"ingest.probe_recall asks for {settings.probe_recall:.0%}; not found: {examples}. The corpus is "
-        "as before. Check retrieval.* and models.embedder, or lower ingest.probe_recall"
+        f"ingest.probe_recall asks for {recall:.0%}; not found: {examples}. The corpus is as before. "
+        "Check retrieval.* and models.embedder, or lower ingest.probe_recall"
     )
 
 
-def sample_chunks(chunks: pa.Table, size: int, seed: str) -> list[Chunk]:
-    """Up to `size` chunks; the same ones for the same chunks and seed, in whatever order they come."""
-    ids = sorted(chunks["chunk_id"].to_pylist())
-    if len(ids) > size:
-        ids = random.Random(seed_of("probe", seed)).sample(ids, size)
-    rows = chunks.filter(pc.is_in(chunks["chunk_id"], value_set=pa.array(ids, pa.string())))
-    return sorted(chunks_of(rows), key=lambda chunk: chunk.chunk_id)
+def sample(ids: Collection[str], size: int, seed: str) -> list[str]:
+    """Up to `size` ids; the same ones for the same ids and seed, in whatever order they come."""
+    ordered = sorted(ids)
+    if len(ordered) <= size:
+        return ordered
+    return sorted(random.Random(seed_of("probe", seed)).sample(ordered, size))
 
 
 def _search(
-    retriever: Retriever, generation: Generation, sampled: Sequence[Chunk]
+    session: Session, generation: Generation, sampled: Sequence[Chunk]
 ) -> Iterator[tuple[Chunk, bool]]:
+    """Chunks are asked for as they were embedded, with their titles."""
+    tokenizer = session.embedder.tokenizer()
     for start in range(0, len(sampled), _AT_ONCE):
         part = sampled[start : start + _AT_ONCE]
-        found = retriever.retrieve(generation, [chunk.text for chunk in part], fresh=True)
+        questions = [titled(chunk.title, chunk.text, tokenizer) for chunk in part]
+        found = session.retriever.retrieve(generation, questions, fresh=True)
         for chunk, hits in zip(part, found, strict=True):
-            texts = {hit.chunk.text for hit in hits}
-            yield chunk, chunk.text in texts
+            yield chunk, chunk.text in {hit.chunk.text for hit in hits}

@@ -12,26 +12,23 @@ compared with what is wanted row by row, by id and digest, whatever happened bef
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from cluster.corpora import Generation
 from cluster.errors import ConflictError, GateError
-from cluster.rows import row_digest
+from cluster.records import Chunk
 from cluster.session import Session
-from data_prep.generations import read_chunks
+from data_prep.generations import chunk_files
+from data_prep.parts import Part
 from data_prep.pipeline import EmbedJob, Rows, embed_chunks
-from data_prep.probe import probe
-
-_DIGESTED = ("uri", "title", "page", "metadata")
+from data_prep.probe import probe, sample
+from data_prep.tables import chunks_of
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The generation to make live and its chunks; `parts` are the objects that hold them."""
+    """The generation to make live and where its chunks lie; the parts have none in common."""
 
     generation: Generation
-    chunks: pa.Table
-    parts: tuple[Rows, ...]
+    parts: tuple[Part, ...]
 
 
 class Release:
@@ -40,18 +37,20 @@ class Release:
     def __init__(self, session: Session, target: Target) -> None:
         self._session = session
         self._generation = target.generation
-        self._target = target
-        self._wanted = digests_of(target.chunks)
+        self._parts = target.parts
+        self._wanted = {
+            name: digest for part in target.parts for name, digest in part.digests.items()
+        }
 
     def run(self, publish: Callable[[], None], *, back: bool = False) -> int:
         """Make it live; `publish` makes its record durable. Returns how many rows were embedded.
 
         GateError when the probe fails: the live generation and its rows are then as before.
         """
-        generation, settings = self._generation, self._session.settings.ingest
+        generation = self._generation
         written, extra = self._fill()
         try:
-            probe(self._session.retriever, generation, self._target.chunks, settings)
+            probe(self._session, generation, self._sampled())
         except GateError:
             self._withdraw()
             raise
@@ -72,11 +71,17 @@ class Release:
         present, wanted = vectors.digests(collection), self._wanted
         needed = frozenset(name for name, digest in wanted.items() if present.get(name) != digest)
         vectors.close()  # servers drop clients that stay idle for as long as embedding may take
-        parts = (part.only_of(needed) for part in self._target.parts)
+        parts = (_needed_of(part, needed) for part in self._parts)
         job = EmbedJob(collection, tuple(part for part in parts if part.ids), len(needed))
         embed_chunks(self._session, job)
         self._expect_rows(len(present.keys() | wanted.keys()))
         return len(needed), sorted(present.keys() - wanted.keys())
+
+    def _sampled(self) -> list[Chunk]:
+        size = self._session.settings.ingest.probe_chunks
+        ids = sample(self._wanted, size, self._generation.generation)
+        tables = (table for part in self._parts for table in part.tables(self._session.store, ids))
+        return [chunk for table in tables for chunk in chunks_of(table)]
 
     def _withdraw(self) -> None:
         """Take back the new rows, which queries of the live generation would see."""
@@ -86,9 +91,9 @@ class Release:
             return
         generation = self._session.corpora.generation(corpus, live.generation)
         if generation.collection == collection:
-            chunks = read_chunks(self._session.store, corpus, generation.generation)
-            strange = self._wanted.keys() - set(chunks["chunk_id"].to_pylist())
-            self._session.vectors.delete(collection, sorted(strange))
+            files = chunk_files(self._session.store, corpus, generation.generation)
+            known = Part.of(self._session.store, files).digests
+            self._session.vectors.delete(collection, sorted(self._wanted.keys() - known.keys()))
 
     def _expect_rows(self, expected: int) -> None:
         collection = self._generation.collection
@@ -100,8 +105,6 @@ class Release:
             )
 
 
-def digests_of(chunks: pa.Table) -> dict[str, str]:
-    """`chunk_id` -> `digest` of the rows that a chunk table becomes."""
-    columns = (chunks[name].to_pylist() for name in _DIGESTED)
-    digests = (row_digest(*fields) for fields in zip(*columns, strict=True))
-    return dict(zip(chunks["chunk_id"].to_pylist(), digests, strict=True))
+def _needed_of(part: Part, needed: frozenset[str]) -> Rows:
+    ids = needed & part.digests.keys()
+    return Rows(part.files, ids, part.everything and len(ids) == len(part.digests))

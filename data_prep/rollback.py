@@ -13,9 +13,9 @@ from cluster.errors import ConflictError
 from cluster.keys import collection_name, corpus_prefix
 from cluster.models import model_id
 from cluster.session import Session
-from data_prep.generations import chunk_files, read_chunks
+from data_prep.generations import chunk_files
 from data_prep.ingest import corpus_lease
-from data_prep.pipeline import Rows
+from data_prep.parts import Part
 from data_prep.release import Release, Target
 
 
@@ -31,10 +31,8 @@ def rollback(session: Session, corpus: str, generation: str | None = None) -> di
     with corpus_lease(session, corpus, "rollback"):
         target = _choose(session, corpus, generation)
         _check_embedder(session, target)
-        chunks = read_chunks(session.store, corpus, target.generation)
-        files = tuple(chunk_files(session.store, corpus, target.generation))
-        parts = (Rows(files, frozenset(chunks["chunk_id"].to_pylist())),)
-        release = Release(session, Target(target, chunks, parts))
+        files = chunk_files(session.store, corpus, target.generation)
+        release = Release(session, Target(target, (Part.of(session.store, files),)))
         written = release.run(lambda: None, back=True)
     return {
         "corpus": corpus,

@@ -42,9 +42,10 @@ def put_table(store: ObjectStore, key: str, table: pa.Table) -> None:
     store.put(key, sink.getvalue().to_pybytes())
 
 
-def get_table(store: ObjectStore, key: str) -> pa.Table:
-    """Read one parquet object; NotFoundError when it is not there."""
-    return pq.read_table(pa.BufferReader(store.get(key)))
+def get_table(store: ObjectStore, key: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read one parquet object, or some of its columns; NotFoundError when it is not there."""
+    names = None if columns is None else list(columns)
+    return pq.read_table(pa.BufferReader(store.get(key)), columns=names)
 
 
 def get_tables(store: ObjectStore, keys: Sequence[str], schema: pa.Schema) -> pa.Table:

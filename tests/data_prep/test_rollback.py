@@ -8,10 +8,10 @@ from cluster.errors import BusyError, ConflictError, GateError, NotFoundError
 from cluster.session import Session
 from cluster.settings import ModelSettings, Settings
 from data_prep.ingest import corpus_lease
-from data_prep.pipeline import Rows
+from data_prep.parts import Part
 from data_prep.release import Release, Target
 from data_prep.rollback import delete_corpus, rollback
-from data_prep.tables import chunk_table
+from data_prep.tables import chunk_table, put_table
 from tests.handmade import (
     INDEX,
     NEW,
@@ -46,8 +46,8 @@ def ids_of(texts: dict[str, str]) -> set[str]:
 
 def target_of(session: Session, corpus: str, texts: dict[str, str]) -> Target:
     generation = generation_of(session, corpus, texts)
-    rows = Rows((), frozenset(ids_of(texts)))
-    return Target(generation, chunk_table(chunks_of_texts(texts)), (rows,))
+    put_table(session.store, f"{corpus}.parquet", chunk_table(chunks_of_texts(texts)))
+    return Target(generation, (Part.of(session.store, [f"{corpus}.parquet"]),))
 
 
 def test_new_rows_are_added_before_and_old_ones_removed_after_the_move(
