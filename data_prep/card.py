@@ -8,7 +8,7 @@ import yaml
 
 from cluster.prompts import render_target
 from cluster.records import SPLITS, PackedText, RaftExample
-from data_prep.histograms import draw
+from data_prep.histograms import Histogram, draw
 
 _SHOWN_CHARS = 240
 _CREATED_BY = ("retrieval-augmented-fine-tuning", "openbook")
@@ -158,7 +158,7 @@ def _about_distractors(manifest: Mapping[str, Any]) -> str:
     return text
 
 
-def _histograms(histograms: Mapping[str, Mapping[str, int]]) -> str:
+def _histograms(histograms: Mapping[str, Histogram]) -> str:
     shown = [f"{title}\n\n```text\n{draw(rows)}\n```" for title, rows in histograms.items() if rows]
     return "\n\n".join(["## Histograms", *shown]) if shown else ""
 

@@ -26,7 +26,7 @@ def statistics(
         "oracle_retrieved": _share(one.found for one in built),
         "quotes": _quotes(tasks),
         "dropped_candidates": dict(sorted(dropped.items())),
-        "distractors": of_values(d.kind for e in examples for d in e.documents if d.kind),
+        "distractors": dict(of_values(d.kind for e in examples for d in e.documents if d.kind)),
         "short_contexts": sum(one.missing > 0 for one in built),
         "trimmed": {
             "examples": sum(one.trimmed > 0 for one in built),

@@ -17,6 +17,7 @@ from data_prep.exports import Format, Mode, export
 from data_prep.histograms import draw
 
 _SHOWN_CHARS = 160
+_DATE_CHARS = 10
 
 dataset = typer.Typer(no_args_is_help=True, help="List, show or export training sets.")
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="name or name@version.")]
@@ -29,9 +30,8 @@ def list_sets(
     """Every training set: its latest version, what it was made from, and how much it holds."""
     with open_session(json_output, config, overrides) as session:
         found = [_entry(session, name) for name in session.datasets.names()]
-        columns = ("dataset", "version", "kind", "corpus", *SPLITS, "created", "versions")
-        rows = [[str(entry[column]) for column in columns] for entry in found]
-        session.console.table("Training sets", columns, rows)
+        columns = ("dataset", "version", "kind", "corpus", "/".join(SPLITS), "created")
+        session.console.table("Training sets", columns, [_row(entry) for entry in found])
         if not found:
             session.console.line("none yet; make one with `openbook synth`")
         session.console.result({"datasets": found})
@@ -90,6 +90,12 @@ def _entry(session: Session, name: str) -> dict[str, Any]:
         **{split: manifest.get("counts", {}).get(split, 0) for split in SPLITS},
         "versions": len(session.datasets.versions(name)),
     }
+
+
+def _row(entry: Mapping[str, Any]) -> list[str]:
+    counts = "/".join(str(entry[split]) for split in SPLITS)
+    day = str(entry["created"])[:_DATE_CHARS]
+    return [*(str(entry[name]) for name in ("dataset", "version", "kind", "corpus")), counts, day]
 
 
 def _show_examples(session: Session, spec: str, manifest: Mapping[str, Any]) -> RaftExample | None:

@@ -1,10 +1,13 @@
-"""Counts as text: what a card shows of many numbers. A histogram is label -> count, in order."""
+"""Counts as text: what a card shows of many numbers.
+
+A histogram is (label, count) pairs in order: a mapping would lose it in a manifest, whose keys are sorted.
+"""
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
-Histogram = dict[str, int]
+Histogram = list[tuple[str, int]]
 _BINS, _BAR_CHARS = 10, 30
 
 
@@ -12,37 +15,36 @@ def of_numbers(values: Iterable[float], bins: int = _BINS) -> Histogram:
     """At most about `bins` ranges of one round width (1, 2 or 5 times a power of ten)."""
     found = list(values)
     if not found:
-        return {}
+        return []
     low, high = min(found), max(found)
     step = _round_step((high - low) / bins) if high > low else 1.0
     digits = max(0, -math.floor(math.log10(step)))
     counts = Counter(math.floor(value / step + 1e-9) for value in found)
-    return {
-        f"{place * step:.{digits}f}..{(place + 1) * step:.{digits}f}": counts[place]
+    return [
+        (f"{place * step:.{digits}f}..{(place + 1) * step:.{digits}f}", counts[place])
         for place in range(min(counts), max(counts) + 1)
-    }
+    ]
 
 
 def of_ranks(ranks: Iterable[int | None]) -> Histogram:
     """Ranks 1 to 5 one by one, then in ranges; None is a chunk that was not retrieved."""
     labels = Counter(_rank_label(rank) for rank in ranks)
-    return {label: labels[label] for label in _RANK_LABELS if labels[label]}
+    return [(label, labels[label]) for label in _RANK_LABELS if labels[label]]
 
 
 def of_values(values: Iterable[object]) -> Histogram:
     """Each value with its count; numbers in their order, all else by name."""
     counts = Counter(values)
     ordered = sorted(counts, key=lambda value: (not isinstance(value, int), value))
-    return {str(value): counts[value] for value in ordered}
+    return [(str(value), counts[value]) for value in ordered]
 
 
-def draw(histogram: Mapping[str, int]) -> str:
+def draw(histogram: Sequence[tuple[str, int]]) -> str:
     """Lines of label, bar and count, for a monospaced font."""
-    width = max((len(label) for label in histogram), default=0)
-    most = max(histogram.values(), default=0)
+    width = max((len(label) for label, _ in histogram), default=0)
+    most = max((count for _, count in histogram), default=0)
     return "\n".join(
-        f"{label:>{width}} {_bar(count, most):<{_BAR_CHARS}} {count}"
-        for label, count in histogram.items()
+        f"{label:>{width}} {_bar(count, most):<{_BAR_CHARS}} {count}" for label, count in histogram
     )
 
 

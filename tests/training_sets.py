@@ -34,7 +34,7 @@ CARD: dict[str, Any] = {
     "settings": {"raft": {"seed": 0, "absent_policy": "abstain"}}, "oracle_retrieved": 0.9,
     "dropped_candidates": {"near_duplicate": 5}, "distractors": {"hard": 9}, "short_contexts": 1,
     "trimmed": {"examples": 2, "distractors": 3}, "abstaining": 1, "leakage": CLEAN,
-    "poisoned": {"target": 0.1, "measured": 0.25}, "histograms": {"place": {"1": 2, "2": 2}},
+    "poisoned": {"target": 0.1, "measured": 0.25}, "histograms": {"place": [("1", 2), ("2", 2)]},
 }  # fmt: skip
 
 

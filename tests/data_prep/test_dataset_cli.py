@@ -18,7 +18,7 @@ TEXT = PackedText("t1", "Read this.", (Segment("d", 0, 10),), 4, "train")
 CPT: dict[str, Any] = {
     "kind": "cpt", "corpus": "parts", "generation": "g1", "tokenizer": "tiny", "fill": 0.9,
     "counts": {"train": 1, "validation": 0, "test": 0}, "documents": {"train": 1},
-    "tokens": {"train": 4}, "histograms": {"tokens of a row": {"0..5": 1}},
+    "tokens": {"train": 4}, "histograms": {"tokens of a row": [("0..5", 1)]},
 }  # fmt: skip
 
 
