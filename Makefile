@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 TORCH_INDEX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint format clean
+.PHONY: help setup demo test test-fast test-endurance lint format clean
 
 help:
 	@grep -E '^# make' $(MAKEFILE_LIST) | tr '·' '\n'
@@ -30,6 +30,9 @@ test: $(STAMP) lint
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m 'not slow and not ray'
+
+test-endurance: $(STAMP)
+	$(BIN)/python -m pytest -m endurance
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ cannot both win.
 """
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -14,12 +15,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from cluster.errors import BusyError, ConflictError, NotFoundError
+from cluster.errors import BusyError, ConflictError, NotFoundError, UnavailableError
 from cluster.keys import canonical_json
 from cluster.objects import ObjectStore
 
 BEAT_S = 10.0
 STALE_S = 60.0
+_LOG = logging.getLogger(__name__)
 
 
 class Lease:
@@ -50,8 +52,12 @@ class Lease:
     ) -> None:
         self._done.set()
         self._beat.join()
-        if not self._lost:
+        if self._lost:
+            return
+        try:
             self._store.delete(self._key)
+        except UnavailableError as failure:  # what the block did, or why it failed, counts more
+            _LOG.warning("%s stays locked until this process ends: %s", self._key, failure)
 
     def _take_over(self) -> None:
         try:
@@ -74,6 +80,8 @@ class Lease:
             except ConflictError:  # taken over after a long pause: the lock is no longer ours
                 self._lost = True
                 return
+            except UnavailableError as failure:  # the next beat may be in time
+                _LOG.warning("no sign of life in %s: %s", self._key, failure)
 
     def _record(self) -> bytes:
         record = {

@@ -12,11 +12,9 @@ ROOT = Path(__file__).parents[1]
 _DEADLINE_S = 120.0
 
 
-def kill_when(
-    happened: Callable[[], bool], arguments: Sequence[str], environ: Mapping[str, str]
-) -> None:
-    """Run `openbook ARGUMENTS` and SIGKILL it as soon as `happened`, which is asked often."""
-    process = subprocess.Popen(
+def start_openbook(arguments: Sequence[str], environ: Mapping[str, str]) -> "subprocess.Popen[str]":
+    """`openbook ARGUMENTS` on its way, with what it logs in `stderr`."""
+    return subprocess.Popen(
         [sys.executable, "-m", "cluster", *arguments],
         cwd=ROOT,
         env={**os.environ, **environ},
@@ -25,6 +23,13 @@ def kill_when(
         start_new_session=True,
         text=True,
     )
+
+
+def kill_when(
+    happened: Callable[[], bool], arguments: Sequence[str], environ: Mapping[str, str]
+) -> None:
+    """Run `openbook ARGUMENTS` and SIGKILL it as soon as `happened`, which is asked often."""
+    process = start_openbook(arguments, environ)
     deadline, pause = time.monotonic() + _DEADLINE_S, threading.Event()
     while not happened():
         assert process.poll() is None, process.communicate()[1]
@@ -32,3 +37,18 @@ def kill_when(
         pause.wait(0.02)
     process.kill()
     process.communicate()
+
+
+def run_openbook(
+    arguments: Sequence[str], environ: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    """Run `openbook ARGUMENTS` to its end; the caller looks at the exit code."""
+    return subprocess.run(
+        [sys.executable, "-m", "cluster", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_DEADLINE_S,
+    )

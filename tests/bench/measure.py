@@ -1,0 +1,91 @@
+"""How benchmarks measure: pairs of arms in one run, A/A noise beside them, JSON out.
+
+Times of shared machines are only worth something as ratios: both arms alternate (A B B A ...) in one
+process, the median of the ratios of the pairs counts, and the same arm against itself shows the noise.
+"""
+
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+Run = Callable[[], Any]
+_PACKAGES = ("openbook", "torch", "transformers", "sentence-transformers", "ray", "pymilvus")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one run took; `cpu_s` is of this process and of its children that ended."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def cost_of(run: Run) -> Cost:
+    """Run once."""
+    cpu, wall = _cpu_s(), time.perf_counter()
+    run()
+    return Cost(time.perf_counter() - wall, _cpu_s() - cpu)
+
+
+def paired(slow: Run, fast: Run, pairs: int, by: str = "cpu_s") -> dict[str, Any]:
+    """How many times `fast` is as fast as `slow`: median, range, and `slow` against itself.
+
+    Both run once before anything counts.
+    """
+    slow(), fast()
+    ratios, noise = [], []
+    for pair in range(pairs):
+        order = (slow, fast, slow) if pair % 2 else (fast, slow, slow)
+        costs = [getattr(cost_of(run), by) for run in order]
+        first, second, third = costs
+        before, measured, after = (first, second, third) if pair % 2 else (second, first, third)
+        ratios.append(before / measured)
+        noise.append(before / after)
+    return {
+        "ratio": round(statistics.median(ratios), 3),
+        "range": [round(min(ratios), 3), round(max(ratios), 3)],
+        "same_arm_range": [round(min(noise), 3), round(max(noise), 3)],
+        "pairs": pairs,
+        "by": by,
+    }
+
+
+def report(name: str, results: Mapping[str, Any]) -> None:
+    """Print one JSON document: results, machine, versions, commit."""
+    print(json.dumps({"benchmark": name, **results, "run": _describe_run()}, indent=2))
+
+
+def _cpu_s() -> float:
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime
+
+
+def _describe_run() -> dict[str, Any]:
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{platform.machine()}, {_processor()}, {os.cpu_count()} processors",
+        "load_1min": round(os.getloadavg()[0], 2),
+        "python": sys.version.split()[0],
+        "packages": {name: version(name) for name in _PACKAGES},
+        "commit": commit.stdout.strip() or None,
+    }
+
+
+def _processor() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor()

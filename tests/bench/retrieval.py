@@ -1,0 +1,115 @@
+"""How good and how fast the retriever is: python -m tests.bench.retrieval DATA_FOLDER [split]
+
+DATA_FOLDER holds `corpus.jsonl`, `qa.jsonl` and `qrels.tsv` (BEIR's judgments). nDCG@10 and recall@10 of
+dense, sparse and hybrid search, a document ranked by its best chunk; queries are `metadata.claim` where
+there is one, else the questions. Then 16 questions at once against one by one.
+"""
+
+import csv
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from math import log2
+from pathlib import Path
+from typing import Any
+
+from cluster.console import Console
+from cluster.corpora import Generation
+from cluster.retrieval import Retriever
+from cluster.session import Session
+from cluster.settings import RaySettings, Settings
+from data_prep.ingest import ingest
+from tests.bench.measure import paired, report
+
+_K = 10
+# chunks to ask for, so that ten different documents are among them
+_DEPTH = 40
+_AT_ONCE = 16
+
+Judgments = Mapping[str, Mapping[str, int]]
+
+
+def main(folder: str, split: str = "test") -> None:
+    """Print quality by mode and the gain of batching."""
+    queries, judgments = read_queries(Path(folder), split)
+    with tempfile.TemporaryDirectory() as home:
+        settings = Settings(home=Path(home), ray=RaySettings(num_cpus=os.cpu_count()))
+        with Session(settings, Console()) as session:
+            ingested = ingest(session, str(Path(folder) / "corpus.jsonl"), "bench")
+            generation = session.corpora.live("bench")
+            quality = {
+                mode: _quality(_retriever(session, mode), generation, queries, judgments)
+                for mode in ("dense", "sparse", "hybrid")
+            }
+            some = list(queries.values())[:_AT_ONCE]
+            retriever = session.retriever
+            batching = paired(
+                lambda: [retriever.retrieve(generation, [query]) for query in some],
+                lambda: retriever.retrieve(generation, some),
+                pairs=7,
+                by="wall_s",
+            )
+    report("retrieval", {
+        "data": Path(folder).name,
+        "split": split,
+        "queries": len(queries),
+        "documents": ingested["documents"]["added"],
+        "quality": quality,
+        "sixteen_at_once_to_one_by_one": batching,
+    })  # fmt: skip
+
+
+def read_queries(folder: Path, split: str) -> tuple[dict[str, str], Judgments]:
+    """Query texts and judged documents of a split, by question id."""
+    with open(folder / "qa.jsonl", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    queries = {
+        row["id"]: row["metadata"].get("claim") or row["question"]
+        for row in rows
+        if row["split"] == split
+    }
+    judgments: dict[str, dict[str, int]] = {}
+    with open(folder / "qrels.tsv", encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            judgments.setdefault(row["query-id"], {})[row["corpus-id"]] = int(row["score"])
+    judged = {name: text for name, text in queries.items() if name in judgments}
+    return judged, judgments
+
+
+def ndcg(ranked: Sequence[str], relevant: Mapping[str, int], k: int = _K) -> float:
+    """nDCG@k with linear gains, as trec_eval computes it."""
+    gains = [relevant.get(name, 0) for name in ranked[:k]]
+    best = sorted(relevant.values(), reverse=True)[:k]
+    ideal = sum(gain / log2(place + 2) for place, gain in enumerate(best))
+    found = sum(gain / log2(place + 2) for place, gain in enumerate(gains))
+    return found / ideal if ideal else 0.0
+
+
+def _retriever(session: Session, mode: str) -> Retriever:
+    settings = session.settings.retrieval.model_copy(update={"mode": mode})
+    with_mode = session.settings.model_copy(update={"retrieval": settings})
+    return Session(
+        with_mode.model_copy(update={"milvus": session.worker_settings().milvus}),
+        Console(quiet=True),
+    ).retriever
+
+
+def _quality(
+    retriever: Retriever, generation: Generation, queries: Mapping[str, str], judgments: Judgments
+) -> dict[str, Any]:
+    names = list(queries)
+    hits = retriever.retrieve(generation, [queries[name] for name in names], top_k=_DEPTH)
+    ranked = [list(dict.fromkeys(hit.chunk.doc_id for hit in found)) for found in hits]
+    scores = [ndcg(docs, judgments[name]) for name, docs in zip(names, ranked, strict=True)]
+    recalls = [
+        len(set(docs[:_K]) & judgments[name].keys()) / len(judgments[name])
+        for name, docs in zip(names, ranked, strict=True)
+    ]
+    mean_ndcg, mean_recall = sum(scores) / len(scores), sum(recalls) / len(recalls)
+    return {"ndcg_at_10": round(mean_ndcg, 4), "recall_at_10": round(mean_recall, 4)}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
