@@ -7,7 +7,7 @@ import typer
 
 from cluster.console import Console
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
-from data_prep.ingest import ingest as run_ingest
+from data_prep.corpus.ingest import ingest as run_ingest
 
 
 def ingest(

@@ -12,9 +12,9 @@ from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
 from cluster.prompts import render_target
 from cluster.records import SPLITS, RaftExample, Split
 from cluster.session import Session
-from data_prep.card import describe_leakage
-from data_prep.exports import Format, Mode, export
-from data_prep.histograms import draw
+from data_prep.sets.card import describe_leakage
+from data_prep.sets.exports import Format, Mode, export
+from data_prep.sets.histograms import draw
 
 _SHOWN_CHARS = 160
 _DATE_CHARS = 10

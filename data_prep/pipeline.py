@@ -20,9 +20,9 @@ from ray import data as ray_data
 
 from cluster import errors
 from cluster.session import Session
-from data_prep.embed import EmbedChunks
-from data_prep.sink import MilvusSink
-from data_prep.staging import Shard, StageShards, StageTask
+from data_prep.corpus.embed import EmbedChunks
+from data_prep.corpus.sink import MilvusSink
+from data_prep.corpus.staging import Shard, StageShards, StageTask
 
 _POLL_S = 0.5
 _LOST = (

@@ -9,10 +9,10 @@ import typer
 from cluster.errors import InputError, UsageError
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
 from cluster.session import Session
-from data_prep.commission import Commission, estimate_questions, write_questions
-from data_prep.cpt import CptOrder, build_cpt
-from data_prep.synth import Metric, Order
-from data_prep.synth import synth as run_synth
+from data_prep.sets.cpt import CptOrder, build_cpt
+from data_prep.sets.synth import Metric, Order
+from data_prep.sets.synth import synth as run_synth
+from data_prep.teacher.question_file import QuestionRequest, estimate_questions, write_questions
 
 Qa = Annotated[Path | None, typer.Option(help="Question file, JSON lines.")]
 Teacher = Annotated[
@@ -84,7 +84,7 @@ def synth(
         "teacher__max_cost_usd": max_cost, "teacher__max_tokens": max_tokens,
     }  # fmt: skip
     with open_session(json_output, config, overrides, **flags) as session:
-        commission = Commission(corpus, dataset, allow_partial)
+        request = QuestionRequest(corpus, dataset, allow_partial)
         if cpt:
             _pack(session, CptOrder(corpus, dataset))
         elif qa:
@@ -92,9 +92,9 @@ def synth(
         elif not session.settings.teacher.url:
             raise UsageError("no questions: give --qa FILE, or --teacher URL and --teacher-model M")
         elif dry_run:
-            _estimate(session, commission)
+            _estimate(session, request)
         else:
-            _teach(session, commission, metric, questions_out)
+            _teach(session, request, metric, questions_out)
 
 
 def _pack(session: Session, order: CptOrder) -> None:
@@ -109,8 +109,8 @@ def _pack(session: Session, order: CptOrder) -> None:
     session.console.result(report)
 
 
-def _estimate(session: Session, commission: Commission) -> None:
-    report = estimate_questions(session, commission)
+def _estimate(session: Session, request: QuestionRequest) -> None:
+    report = estimate_questions(session, request)
     calls, tokens, line = report["calls"], report["tokens"], session.console.line
     line(
         f"{report['chunks']} chunks: about {calls['questions'] + calls['answers']} calls to "
@@ -126,14 +126,14 @@ def _estimate(session: Session, commission: Commission) -> None:
     else:
         line(f"about {report['cost_usd']:.4f} USD, at most {report['cost_usd_most']:.4f} USD")
     session.console.result({
-        "corpus": commission.corpus, "dataset": commission.dataset, "dry_run": True, "teacher": report,
+        "corpus": request.corpus, "dataset": request.dataset, "dry_run": True, "teacher": report,
     })  # fmt: skip
 
 
 def _teach(
-    session: Session, commission: Commission, metric: Metric | None, output: Path | None
+    session: Session, request: QuestionRequest, metric: Metric | None, output: Path | None
 ) -> None:
-    written = write_questions(session, commission)
+    written = write_questions(session, request)
     report, line = written.report, session.console.line
     calls, cost = report["calls"], report["cost_usd"]
     money = "" if cost is None else f", {cost:.4f} USD"
@@ -146,7 +146,7 @@ def _teach(
     if output is None:
         # which run asked which call is not a property of the set
         about = {name: value for name, value in report.items() if name != "calls"}
-        order = Order(commission.corpus, commission.dataset, written.path, metric, about)
+        order = Order(request.corpus, request.dataset, written.path, metric, about)
         _build(session, order, {"teacher": report})
         return
     try:
@@ -155,7 +155,7 @@ def _teach(
         raise InputError(f"cannot write {str(output)!r}: {error.strerror}") from error
     line(f"questions -> {output}; build the set with --qa {output}")
     session.console.result({
-        "corpus": commission.corpus, "dataset": commission.dataset, "output": str(output),
+        "corpus": request.corpus, "dataset": request.dataset, "output": str(output),
         "teacher": report,
     })  # fmt: skip
 

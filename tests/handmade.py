@@ -11,9 +11,9 @@ from cluster.models import model_id
 from cluster.records import Chunk
 from cluster.session import Session
 from cluster.settings import Settings
-from data_prep.generations import describe, publish_generation
-from data_prep.ledger import Entry, Origin, write_ledger
-from data_prep.tables import chunk_table
+from data_prep.corpus.generations import describe, publish_generation
+from data_prep.corpus.ledger import Entry, Origin, write_ledger
+from data_prep.corpus.tables import chunk_table
 from tests.real_corpus import IdleRay
 
 INDEX, OTHER_INDEX = "0123456789ab", "ba9876543210"

@@ -5,8 +5,8 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
-from data_prep.formats.parsed import Parsed, ParseError
-from data_prep.parse_process import serve
+from data_prep.documents.formats.parsed import Parsed, ParseError
+from data_prep.documents.parse_process import serve
 
 
 def load(data: bytes, **task: str) -> None:

@@ -12,10 +12,10 @@ from cluster.objects import open_store
 from cluster.session import Session
 from cluster.settings import IngestSettings, Settings
 from cluster.vectors import VectorStore
-from data_prep.generations import read_chunks
-from data_prep.ingest import ingest, retry
-from data_prep.ledger import read_ledger
-from data_prep.rollback import rollback
+from data_prep.corpus.generations import read_chunks
+from data_prep.corpus.ingest import ingest, retry
+from data_prep.corpus.ledger import read_ledger
+from data_prep.corpus.rollback import rollback
 
 INGEST = IngestSettings(stage_documents=2, batch_size=2, upsert_rows=2)
 

@@ -10,8 +10,8 @@ from cluster.objects import open_store
 from cluster.records import Chunk
 from cluster.session import Session
 from cluster.settings import Settings, StoreSettings
-from data_prep.generations import publish_generation
-from data_prep.tables import chunk_table
+from data_prep.corpus.generations import publish_generation
+from data_prep.corpus.tables import chunk_table
 
 CORPUS, GENERATION, MODEL = "plant", "i-1", "wise"
 

@@ -21,7 +21,7 @@ RAY = {
     "cluster/runtime.py",
     "cluster/doctor.py",
     "data_prep/pipeline.py",
-    "data_prep/sink.py",
+    "data_prep/corpus/sink.py",
     "train/launch.py",
     "train/loop.py",
     "serve/app.py",
@@ -31,8 +31,8 @@ RAY = {
 LIGHT = [
     "cluster.errors", "cluster.records", "cluster.keys", "cluster.settings", "cluster.resolve",
     "cluster.prompts", "cluster.quotes", "cluster.cli", "cluster.leases", "cluster.corpora",
-    "data_prep.budget", "data_prep.distractors", "data_prep.questions", "data_prep.screen",
-    "data_prep.written",
+    "data_prep.teacher.budget", "data_prep.teacher.written",
+    "data_prep.sets.distractors", "data_prep.sets.questions", "data_prep.sets.screen",
     "train.metrics", "train.statistics", "serve.schema",
     "serve.citations", "serve.rendering", "serve.scaling",
 ]  # fmt: skip

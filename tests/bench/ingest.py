@@ -16,9 +16,9 @@ import torch
 from cluster.console import Console
 from cluster.session import Session
 from cluster.settings import RaySettings, Settings
-from data_prep.chunk import titled
-from data_prep.generations import read_chunks
-from data_prep.ingest import ingest
+from data_prep.corpus.chunk import titled
+from data_prep.corpus.generations import read_chunks
+from data_prep.corpus.ingest import ingest
 from tests.bench.measure import cost_of, report
 from tests.bench.texts import sample_texts
 

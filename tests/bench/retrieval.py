@@ -20,7 +20,7 @@ from cluster.corpora import Generation
 from cluster.retrieval import Retriever
 from cluster.session import Session
 from cluster.settings import RaySettings, Settings
-from data_prep.ingest import ingest
+from data_prep.corpus.ingest import ingest
 from tests.bench.measure import paired, report
 
 _K = 10

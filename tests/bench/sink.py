@@ -15,9 +15,9 @@ from cluster.records import Chunk
 from cluster.rows import row_of
 from cluster.settings import IngestSettings, MilvusSettings, Settings
 from cluster.vectors import VectorStore
-from data_prep.embed import VECTOR, vector_column
-from data_prep.sink import MilvusSink
-from data_prep.tables import chunk_table
+from data_prep.corpus.embed import VECTOR, vector_column
+from data_prep.corpus.sink import MilvusSink
+from data_prep.corpus.tables import chunk_table
 from tests.bench.measure import paired, report
 from tests.bench.texts import sample_texts
 

@@ -8,7 +8,7 @@ import pytest
 
 from cluster.demo import stages
 from cluster.quotes import find_quote
-from data_prep.questions import read_questions
+from data_prep.sets.questions import read_questions
 
 CORPUS = stages.FOLDER / "corpus"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_prep.apicalls import answer_call, find_calls
+from data_prep.sets.api_calls import answer_call, find_calls
 
 GOLD = "torch.hub.load(repo_or_dir='a/b', model='x', pretrained=True)"
 

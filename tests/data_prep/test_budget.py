@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cluster.errors import SettingsError
 from cluster.settings import TeacherSettings
-from data_prep.budget import Budget, Prices, Usage, likely_tokens, most_tokens
+from data_prep.teacher.budget import Budget, Prices, Usage, likely_tokens, most_tokens
 
 usages = st.builds(Usage, st.just(1), st.integers(0, 500), st.integers(0, 500))
 # what a call may take at most, and which share of it the call takes in the end

@@ -2,7 +2,7 @@
 
 import yaml
 
-from data_prep.card import describe_leakage, render_card
+from data_prep.sets.card import describe_leakage, render_card
 from tests.training_sets import CARD, CLEAN, example
 
 

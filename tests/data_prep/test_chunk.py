@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 from cluster.errors import SettingsError
 from cluster.records import Document
 from cluster.settings import ChunkSettings
-from data_prep.chunk import TITLE_TOKENS, Chunker, describe_chunker, titled
+from data_prep.corpus.chunk import TITLE_TOKENS, Chunker, describe_chunker, titled
 
 MAX_TOKENS = 256
 SMALL = ChunkSettings(tokens=24, overlap=6)

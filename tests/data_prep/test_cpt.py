@@ -17,10 +17,10 @@ from cluster.models import base_tokenizer
 from cluster.records import Split
 from cluster.session import Session
 from cluster.settings import CptSettings, ModelSettings, Settings
-from data_prep.cpt import CptOrder, build_cpt
-from data_prep.generations import publish_generation
+from data_prep.corpus.generations import publish_generation
+from data_prep.corpus.tables import chunk_table
+from data_prep.sets.cpt import CptOrder, build_cpt
 from data_prep.synth_cli import synth
-from data_prep.tables import chunk_table
 from tests.corpus_texts import MANIFEST, documents, text_of
 
 COUNT = 60

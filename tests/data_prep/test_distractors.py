@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.records import Chunk
-from data_prep.distractors import Candidates, Selection, select_distractors, share_out
-from data_prep.screen import Screen
+from data_prep.sets.distractors import Candidates, Selection, select_distractors, share_out
+from data_prep.sets.screen import Screen
 
 ORACLE = "The lamp needs 7 bolts of size 4, and they are tightened crosswise by hand."
 QUOTE = "they are tightened crosswise"

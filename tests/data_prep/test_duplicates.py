@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.duplicates import clusters, resemblance, shingles, signature
+from data_prep.sets.duplicates import clusters, resemblance, shingles, signature
 
 WORDS = (
     "alpha",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cluster.objects import open_store
-from data_prep.synth import Order
+from data_prep.sets.synth import Order
 from tests.data_prep.test_synth import durable_set, run_synth, write_questions
 from tests.processes import run_openbook, start_openbook
 from tests.real_corpus import Built, durable_state, environment, run_ingest

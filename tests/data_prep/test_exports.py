@@ -15,8 +15,8 @@ from cluster.errors import InputError
 from cluster.objects import LocalStore
 from cluster.prompts import ABSTENTION, parse, render
 from cluster.records import RaftExample, Split
-from data_prep.card import render_card
-from data_prep.exports import Format, Mode, export
+from data_prep.sets.card import render_card
+from data_prep.sets.exports import Format, Mode, export
 from tests.training_sets import CARD, example
 
 EXAMPLE = example("lamp")

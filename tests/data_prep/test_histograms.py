@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.histograms import draw, of_numbers, of_ranks, of_values
+from data_prep.sets.histograms import draw, of_numbers, of_ranks, of_values
 
 
 @given(values=st.lists(st.one_of(st.integers(0, 5000), st.floats(-2, 2)), max_size=60))

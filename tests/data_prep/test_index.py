@@ -6,10 +6,10 @@ from cluster.corpora import Corpora
 from cluster.objects import LocalStore
 from cluster.records import Chunk
 from cluster.settings import ChunkSettings, Settings
-from data_prep.generations import publish_generation, read_chunks
-from data_prep.index import describe_index, find_base
-from data_prep.ledger import Entry, write_ledger
-from data_prep.tables import chunk_table, chunks_of
+from data_prep.corpus.generations import publish_generation, read_chunks
+from data_prep.corpus.index import describe_index, find_base
+from data_prep.corpus.ledger import Entry, write_ledger
+from data_prep.corpus.tables import chunk_table, chunks_of
 
 LARGE = Settings()
 SMALL = Settings(chunk=ChunkSettings(tokens=64))

@@ -13,9 +13,9 @@ from cluster.objects import open_store
 from cluster.retrieval import Retriever
 from cluster.settings import ChunkSettings, MilvusSettings, Settings
 from cluster.vectors import VectorStore
-from data_prep.generations import read_chunks
-from data_prep.index import describe_index
-from data_prep.ledger import read_ledger
+from data_prep.corpus.generations import read_chunks
+from data_prep.corpus.index import describe_index
+from data_prep.corpus.ledger import read_ledger
 from tests.documents import mixed_folder, pdf
 from tests.processes import kill_when
 from tests.real_corpus import (

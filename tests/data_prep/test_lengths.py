@@ -5,9 +5,9 @@ import pytest
 from cluster.models import base_tokenizer
 from cluster.records import Chunk, Hit, Question, Quote
 from cluster.settings import ModelSettings, RaftSettings, Settings
-from data_prep.lengths import Lengths
-from data_prep.oracles import Oracle, Rejection
-from data_prep.raft import Built, ExampleBuilder, Task
+from data_prep.sets.lengths import Lengths
+from data_prep.sets.oracles import Oracle, Rejection
+from data_prep.sets.raft import Built, ExampleBuilder, Task
 from train.examples import Encoder
 
 FACT = "The lamp needs 7 bolts."

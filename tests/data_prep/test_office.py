@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.formats.kinds import Format
-from data_prep.formats.parsed import ParseError
-from data_prep.parse import parse_bytes
+from data_prep.documents.formats.kinds import Format
+from data_prep.documents.formats.parsed import ParseError
+from data_prep.documents.parse import parse_bytes
 from tests.documents import docx, lying_bomb, packed, pptx_slides, xlsx, zip_bomb
 
 LETTER = [("Heading1", "Lamp & shade"), ("Normal", "It needs 7 bolts."), ("Heading2", "Care")]

@@ -19,11 +19,11 @@ from cluster.prompts import parse
 from cluster.records import Chunk, Document, Hit, Question, Quote
 from cluster.resolve import load_settings
 from cluster.settings import ChunkSettings, RaftSettings
-from data_prep.chunk import Chunker
-from data_prep.exports import Format, export
-from data_prep.oracles import Oracle
-from data_prep.raft import Built, ExampleBuilder, Task
-from data_prep.screen import holds_answer
+from data_prep.corpus.chunk import Chunker
+from data_prep.sets.exports import Format, export
+from data_prep.sets.oracles import Oracle
+from data_prep.sets.raft import Built, ExampleBuilder, Task
+from data_prep.sets.screen import holds_answer
 from tests.command_lines import parse_command
 from tests.training_sets import example
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cluster.records import Chunk, Question, SourceQuote
-from data_prep.oracles import Oracle, Rejection, find_oracles
+from data_prep.sets.oracles import Oracle, Rejection, find_oracles
 
 FIRST = "The lamp needs 7 bolts of size 4. Tighten them crosswise."
 SECOND = "Wipe the shade with a dry cloth only. Water leaves marks on the brass."

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.records import PackedText
-from data_prep.packing import Packer
+from data_prep.sets.packing import Packer
 
 _TOKEN = re.compile(r"\s?\w{1,4}|\s?[^\w\s]|\s")
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.formats.kinds import Format
-from data_prep.formats.parsed import Parsed, ParseError
-from data_prep.parse import parse_bytes, parse_record
+from data_prep.documents.formats.kinds import Format
+from data_prep.documents.formats.parsed import Parsed, ParseError
+from data_prep.documents.parse import parse_bytes, parse_record
 from tests.documents import MANUAL, PAGE, encrypted_pdf, pdf
 
 GERMAN = "Größere Räume brauchen längere Kabel, fünf Meter für jede Wand. " * 5

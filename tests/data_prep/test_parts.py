@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cluster.objects import LocalStore
 from cluster.records import Chunk
-from data_prep.parts import Part, borders, digests_of, in_order
-from data_prep.tables import CHUNKS, ORDER, chunk_table, put_table
+from data_prep.corpus.parts import Part, borders, digests_of, in_order
+from data_prep.corpus.tables import CHUNKS, ORDER, chunk_table, put_table
 
 DOCUMENTS = st.dictionaries(
     st.text("abcé\U0001f600", min_size=1, max_size=3),

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from data_prep.ledger import Entry
-from data_prep.plan import Outcome, Settled, make_plan, make_retry, settle
-from data_prep.sources import Failure, Listing, Source
+from data_prep.corpus.ledger import Entry
+from data_prep.corpus.plan import Outcome, Settled, make_plan, make_retry, settle
+from data_prep.documents.sources import Failure, Listing, Source
 
 INDEX = "0123456789ab"
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.records import ContextDocument
-from data_prep.poison import GOALS, TEMPLATES, plant
+from data_prep.sets.poison import GOALS, TEMPLATES, plant
 
 TEXT = "The lamp needs 7 bolts. Tighten them crosswise. Wipe it dry."
 

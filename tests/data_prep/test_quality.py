@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cluster.records import Chunk, Question, Split
 from cluster.settings import RaftSettings
-from data_prep.oracles import Oracle
-from data_prep.quality import check_answer, review
+from data_prep.sets.oracles import Oracle
+from data_prep.sets.quality import check_answer, review
 
 LONG = (
     "how many seconds does the small round button on the back of the speaker have to be held down "

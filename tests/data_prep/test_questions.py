@@ -8,7 +8,7 @@ import pytest
 
 from cluster.errors import InputError
 from cluster.records import Question, SourceQuote
-from data_prep.questions import read_questions
+from data_prep.sets.questions import read_questions
 
 LINE = {"id": "q1", "question": "How many bolts?", "answer": "7", "oracle": ["lamp.md"]}
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from cluster.prompts import ABSTENTION, is_abstention, parse, render, render_target
 from cluster.records import SPLITS, Chunk, Hit, Question, Quote, RaftExample
 from cluster.settings import RaftSettings
-from data_prep.oracles import Oracle
-from data_prep.raft import Built, ExampleBuilder, Task
+from data_prep.sets.oracles import Oracle
+from data_prep.sets.raft import Built, ExampleBuilder, Task
 
 FACTS = ["The lamp needs 7 bolts.", "It draws 12 watts.", "The warranty lasts 31 months."]
 

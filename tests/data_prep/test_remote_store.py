@@ -13,8 +13,8 @@ from cluster.corpora import Corpora
 from cluster.objects import open_store
 from cluster.session import Session
 from cluster.settings import Settings, StoreSettings
-from data_prep.generations import read_chunks
-from data_prep.synth import Order, synth
+from data_prep.corpus.generations import read_chunks
+from data_prep.sets.synth import Order, synth
 from tests.buckets import s3_client, s3_server
 from tests.data_prep.test_synth import durable_set, write_questions
 from tests.faulty_http import Fault, faulty_proxy

@@ -10,7 +10,7 @@ from cluster.corpora import Generation
 from cluster.errors import NotFoundError
 from cluster.session import Session
 from cluster.settings import IngestSettings, Settings
-from data_prep.retention import Retention, choose
+from data_prep.corpus.retention import Retention, choose
 from tests.handmade import INDEX, OTHER_INDEX, add_rows, publish_texts, rayless
 
 NAMES = [f"{index}-{number}" for index in (INDEX, OTHER_INDEX) for number in range(4)]

@@ -7,11 +7,11 @@ import pytest
 from cluster.errors import BusyError, ConflictError, GateError, NotFoundError
 from cluster.session import Session
 from cluster.settings import ModelSettings, Settings
-from data_prep.ingest import corpus_lease
-from data_prep.parts import Part
-from data_prep.release import Release, Target
-from data_prep.rollback import delete_corpus, rollback
-from data_prep.tables import chunk_table, put_table
+from data_prep.corpus.ingest import corpus_lease
+from data_prep.corpus.parts import Part
+from data_prep.corpus.release import Release, Target
+from data_prep.corpus.rollback import delete_corpus, rollback
+from data_prep.corpus.tables import chunk_table, put_table
 from tests.handmade import (
     INDEX,
     NEW,

@@ -11,8 +11,8 @@ import pytest
 
 from cluster.errors import UnavailableError
 from cluster.settings import IngestSettings
-from data_prep.formats.parsed import ParseError
-from data_prep.sandbox import Sandbox
+from data_prep.documents.formats.parsed import ParseError
+from data_prep.documents.sandbox import Sandbox
 from tests.documents import heavy_pdf, pdf
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +76,8 @@ def test_parser_sees_no_credentials(sandbox: Sandbox, monkeypatch: pytest.Monkey
 
 def test_parser_ends_with_a_killed_worker() -> None:
     worker = (
-        "import os; from cluster.settings import IngestSettings; from data_prep.sandbox import Sandbox\n"
+        "import os; from cluster.settings import IngestSettings\n"
+        "from data_prep.documents.sandbox import Sandbox\n"
         f"sandbox = Sandbox(IngestSettings(), {HOSTILE!r})\n"
         "print(sandbox.parse(b'who', 'text').title, flush=True); os.kill(os.getpid(), 9)"
     )

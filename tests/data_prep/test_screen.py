@@ -9,10 +9,10 @@ import pytest
 
 from cluster.records import Chunk, Question
 from cluster.settings import RaftSettings
-from data_prep.apicalls import answer_call, find_calls
-from data_prep.distractors import Candidates, select_distractors
-from data_prep.questions import read_questions
-from data_prep.screen import Screen, answer_pattern
+from data_prep.sets.api_calls import answer_call, find_calls
+from data_prep.sets.distractors import Candidates, select_distractors
+from data_prep.sets.questions import read_questions
+from data_prep.sets.screen import Screen, answer_pattern
 
 
 def corpus(folder: Path) -> dict[str, Chunk]:

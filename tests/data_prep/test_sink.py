@@ -9,10 +9,10 @@ from cluster.errors import ConflictError
 from cluster.records import Chunk
 from cluster.settings import IngestSettings, Settings
 from cluster.vectors import VectorStore
-from data_prep.embed import VECTOR, vector_array, vector_column
-from data_prep.parts import digests_of
-from data_prep.sink import MilvusSink, batches
-from data_prep.tables import chunk_table
+from data_prep.corpus.embed import VECTOR, vector_array, vector_column
+from data_prep.corpus.parts import digests_of
+from data_prep.corpus.sink import MilvusSink, batches
+from data_prep.corpus.tables import chunk_table
 
 DIMENSION = 8
 

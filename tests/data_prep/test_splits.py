@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from cluster.errors import InputError
 from cluster.records import Chunk, ContextDocument, Question, RaftExample, Split
 from cluster.settings import RaftSettings
-from data_prep.questions import read_questions
-from data_prep.splits import assign_splits, leakage, near_documents
+from data_prep.sets.questions import read_questions
+from data_prep.sets.splits import assign_splits, leakage, near_documents
 from tests.training_sets import example
 
 OPEN = Question("q", "?", "7", ("a.md",), (), None, "train", split_given=False)

@@ -11,10 +11,10 @@ from tokenizers import Tokenizer
 from cluster.errors import SettingsError
 from cluster.objects import open_store
 from cluster.settings import IngestSettings, Settings, StoreSettings
-from data_prep.ledger import Entry, read_ledger, write_ledger
-from data_prep.sources import Source, list_sources
-from data_prep.staging import Shard, StageShards, StageTask, Staging
-from data_prep.tables import chunk_table, chunks_of
+from data_prep.corpus.ledger import Entry, read_ledger, write_ledger
+from data_prep.corpus.staging import Shard, StageShards, StageTask, Staging
+from data_prep.corpus.tables import chunk_table, chunks_of
+from data_prep.documents.sources import Source, list_sources
 from tests.documents import (
     PAGE,
     docx,
@@ -124,22 +124,9 @@ def test_only_missing_shards_are_staged_again(
     shards = staging.shards(sources_of(mixed_folder(tmp_path / "docs")), 2)
     stage(settings, staging, tokenizer, shards[:1])
     assert staging.missing(shards) == shards[1:]
-    assert staging.leftovers(shards) == set()
     assert not staging.is_clear()
     staging.clear()
     assert staging.is_clear()
-
-
-def test_shards_of_other_content_are_leftovers(
-    settings: Settings, staging: Staging, tokenizer: Tokenizer, tmp_path: Path
-) -> None:
-    folder = mixed_folder(tmp_path / "docs")
-    killed = staging.shards(sources_of(folder), 9)
-    stage(settings, staging, tokenizer, killed)
-    (folder / "lamp.md").write_text("Another lamp.")
-    now = staging.shards(sources_of(folder), 9)
-    stage(settings, staging, tokenizer, now)
-    assert staging.leftovers(now) == {c.chunk_id for c in chunks_of(staging.chunks(killed))}
 
 
 @pytest.mark.parametrize("damage", ["changed", "gone"])

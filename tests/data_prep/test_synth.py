@@ -16,7 +16,7 @@ from cluster.objects import ObjectStore, open_store
 from cluster.records import SPLITS, Question, RaftExample
 from cluster.session import Session
 from cluster.settings import RaftSettings, Settings
-from data_prep.synth import Order, detect_metric, synth, version_of
+from data_prep.sets.synth import Order, detect_metric, synth, version_of
 from tests.processes import kill_when
 from tests.real_corpus import Built, IdleSession, environment
 

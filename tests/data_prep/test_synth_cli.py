@@ -8,7 +8,7 @@ import pytest
 
 from cluster.cli import load_verb
 from cluster.errors import GateError, OpenbookError, SettingsError, UsageError
-from data_prep.questions import read_questions
+from data_prep.sets.questions import read_questions
 from tests.fake_teacher import FakeTeacher
 from tests.taught_corpus import CORPUS, MODEL, publish_corpus, taught
 

@@ -11,7 +11,7 @@ from cluster.objects import open_store
 from cluster.records import SPLITS, RaftExample
 from cluster.session import Session
 from cluster.settings import ModelSettings, RaftSettings, Settings
-from data_prep.synth import Order, synth
+from data_prep.sets.synth import Order, synth
 from tests.real_corpus import Built
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]

@@ -10,9 +10,9 @@ from cluster.objects import open_store
 from cluster.records import SPLITS
 from cluster.session import Session
 from cluster.settings import IngestSettings, MilvusSettings, RaftSettings, Settings, TeacherSettings
-from data_prep.commission import Commission, write_questions
-from data_prep.synth import Order, synth
-from data_prep.teacher_prompts import TEACHER_PROMPT_HASH
+from data_prep.sets.synth import Order, synth
+from data_prep.teacher.prompts import TEACHER_PROMPT_HASH
+from data_prep.teacher.question_file import QuestionRequest, write_questions
 from tests.fake_teacher import FakeTeacher
 from tests.real_corpus import run_ingest
 from tests.taught_corpus import MODEL, chunk
@@ -44,7 +44,7 @@ def test_set_of_a_teacher_holds_verified_quotes_and_names_its_calls(
         run_ingest(settings, documents(tmp_path / "documents"), "pumps")
         session = Session(settings, Console(quiet=True))
         for asked in (3 * DOCUMENTS, 0):
-            written = write_questions(session, Commission("pumps", "taught"))
+            written = write_questions(session, QuestionRequest("pumps", "taught"))
             report = synth(session, Order("pumps", "taught", written.path, None, written.report))
             assert written.report["calls"]["asked"] == asked
             assert report["unchanged"] == (asked == 0)

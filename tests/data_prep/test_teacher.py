@@ -16,10 +16,10 @@ from cluster.errors import (
     UsageError,
 )
 from cluster.settings import TeacherSettings
-from data_prep.calls import Call, Reply
-from data_prep.pace import Pace
-from data_prep.teacher import Teacher
-from data_prep.teacher_prompts import questions_call
+from data_prep.teacher.calls import Call, Reply
+from data_prep.teacher.client import Teacher
+from data_prep.teacher.prompts import questions_call
+from data_prep.teacher.rate_limit import Pace
 from tests.fake_teacher import FakeTeacher, Trouble, Troubles
 from tests.taught_corpus import chunk
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.records import Chunk
-from data_prep.calls import Reply
-from data_prep.teacher_prompts import TEACHER_PROMPT_HASH
-from data_prep.teacher_screens import is_supported, refers_to_document
-from data_prep.written import Asked, questions_in, record_of
+from data_prep.teacher.calls import Reply
+from data_prep.teacher.prompts import TEACHER_PROMPT_HASH
+from data_prep.teacher.screens import is_supported, refers_to_document
+from data_prep.teacher.written import Asked, questions_in, record_of
 
 TEXT = (
     "The lamp draws 12 watts. Its warranty lasts 31 months from the day of purchase.\n"

@@ -1,0 +1,1 @@
+"""Documents -> chunks -> vectors -> a generation of a corpus, and its life."""

@@ -1,0 +1,170 @@
+"""First durable step of ingest: documents parsed and chunked, as parquet shards in the object store.
+
+`corpora/{corpus}/staging/{index}/{shard}.chunks.parquet` and, written after it, `.outcomes.parquet`.
+A shard's name follows from its sources, so a killed ingest finds its finished shards again and
+parses only the rest. Checkpoints by document would lose chunks of documents that were half written.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from cluster.errors import SettingsError
+from cluster.keys import content_id, corpus_prefix
+from cluster.objects import ObjectStore
+from cluster.records import Chunk, Document
+from cluster.session import Session
+from cluster.settings import Settings
+from data_prep.corpus.chunk import Chunker
+from data_prep.corpus.plan import Outcome
+from data_prep.corpus.tables import CHUNKS, chunk_table, get_tables, put_table
+from data_prep.documents.formats.layout import MISSING
+from data_prep.documents.formats.parsed import Parsed, ParseError
+from data_prep.documents.parse import parse_record
+from data_prep.documents.reading import SourceReader
+from data_prep.documents.sandbox import Sandbox
+from data_prep.documents.sources import Source
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+OUTCOMES = pa.schema([
+    ("doc_id", pa.string()), ("content_hash", pa.string()), ("chunks", pa.int64()),
+    ("reason", pa.string()),
+])  # fmt: skip
+TITLE_CHARS = 300
+_CHUNKS, _OUTCOMES = ".chunks.parquet", ".outcomes.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Sources that are staged together; `key` has no suffix."""
+
+    key: str
+    sources: tuple[Source, ...]
+
+    def as_row(self) -> dict[str, str]:
+        """For a trip through Ray Data."""
+        sources = [source.as_row() for source in self.sources]
+        return {"key": self.key, "sources": json.dumps(sources, ensure_ascii=False)}
+
+
+class Staging:
+    """The staged shards of one index of a corpus."""
+
+    def __init__(self, store: ObjectStore, corpus: str, index: str) -> None:
+        self._store = store
+        self._root = f"{corpus_prefix(corpus)}/staging"
+        self._prefix = f"{self._root}/{index}"
+
+    def shards(self, sources: Sequence[Source], size: int) -> list[Shard]:
+        """Shards of `size` sources in their order."""
+        groups = [tuple(sources[at : at + size]) for at in range(0, len(sources), size)]
+        return [Shard(f"{self._prefix}/{_name(group)}", group) for group in groups]
+
+    def put_tokenizer(self, tokenizer: "Tokenizer") -> str:
+        """Leave the tokenizer to the workers; returns its key."""
+        key = f"{self._prefix}/tokenizer.json"
+        self._store.put(key, tokenizer.to_str().encode())
+        return key
+
+    def missing(self, shards: Sequence[Shard]) -> list[Shard]:
+        """Shards that still have to be staged."""
+        done = set(self._store.list(self._prefix))
+        return [shard for shard in shards if shard.key + _OUTCOMES not in done]
+
+    def outcomes(self, shards: Sequence[Shard]) -> list[Outcome]:
+        """What became of every source of complete shards."""
+        keys = [shard.key + _OUTCOMES for shard in shards]
+        return [Outcome(**row) for row in get_tables(self._store, keys, OUTCOMES).to_pylist()]
+
+    def chunks(self, shards: Sequence[Shard]) -> pa.Table:
+        """The chunks of complete shards."""
+        return get_tables(self._store, chunk_keys(shards), CHUNKS)
+
+    def clear(self) -> None:
+        """Forget everything staged for the corpus, of any index."""
+        for key in self._store.list(self._root):
+            self._store.delete(key)
+
+    def is_clear(self) -> bool:
+        """Whether no ingest was interrupted since the last complete one."""
+        return next(iter(self._store.list(self._root)), None) is None
+
+
+def chunk_keys(shards: Sequence[Shard]) -> list[str]:
+    """The objects that hold the chunks of complete shards."""
+    return [shard.key + _CHUNKS for shard in shards]
+
+
+@dataclass(frozen=True, slots=True)
+class StageTask:
+    """What a worker needs to stage. `tokenizer` is the key of a JSON object: workers load no model."""
+
+    settings: Settings
+    tokenizer: str
+    max_tokens: int
+    fingerprint: str
+
+
+class StageShards:
+    """Callable on batches of shard rows; writes each shard, returns `documents` and `failed`."""
+
+    def __init__(self, task: StageTask) -> None:
+        from tokenizers import Tokenizer
+
+        self._store = Session.for_worker(task.settings).store
+        tokenizer = Tokenizer.from_buffer(self._store.get(task.tokenizer))
+        settings = task.settings
+        self._chunker = Chunker(tokenizer, task.max_tokens, settings.chunk, task.fingerprint)
+        self._reader = SourceReader(settings.store)
+        self._sandbox = Sandbox(settings.ingest)
+        if settings.ingest.pdf_parser == "docling" and find_spec("docling") is None:
+            raise SettingsError(MISSING)  # else every PDF of the corpus would be a failed document
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        counts = [self._stage(row["key"], json.loads(row["sources"])) for row in batch.to_pylist()]
+        return pa.Table.from_pylist(counts)
+
+    def _stage(self, key: str, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+        staged = [self._document(Source(**row)) for row in rows]
+        outcomes = [outcome for outcome, _ in staged]
+        chunks = (chunk for _, parts in staged for chunk in parts)
+        put_table(self._store, key + _CHUNKS, chunk_table(chunks))
+        table = pa.Table.from_pylist([asdict(outcome) for outcome in outcomes], schema=OUTCOMES)
+        put_table(self._store, key + _OUTCOMES, table)
+        return {"documents": len(rows), "failed": sum(bool(o.reason) for o in outcomes)}
+
+    def _document(self, source: Source) -> tuple[Outcome, list[Chunk]]:
+        try:
+            data = self._reader.read(source)
+        except OSError as error:
+            return Outcome(source.doc_id, "", 0, f"cannot be read: {error}"), []
+        try:
+            is_record = source.format == "record"
+            parsed = parse_record(data) if is_record else self._sandbox.parse(data, source.format)
+        except ParseError as error:
+            return Outcome(source.doc_id, source.content_hash, 0, str(error)), []
+        document = _document(source, parsed)
+        chunks = self._chunker.split(document, parsed.markdown, parsed.separate)
+        return Outcome(source.doc_id, source.content_hash, len(chunks)), chunks
+
+
+def _document(source: Source, parsed: Parsed) -> Document:
+    return Document(
+        doc_id=source.doc_id,
+        uri=source.uri,
+        title=" ".join(parsed.title.split())[:TITLE_CHARS],
+        text=parsed.text,
+        content_hash=source.content_hash,
+        pages=parsed.pages,
+        metadata=parsed.metadata,
+    )
+
+
+def _name(sources: Sequence[Source]) -> str:
+    return content_id([(s.doc_id, s.uri, s.content_hash) for s in sources])

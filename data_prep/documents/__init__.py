@@ -1,0 +1,1 @@
+"""Sources -> documents: where they lie, what format they have, and parsing that nothing can crash."""

@@ -1,0 +1,100 @@
+"""Plain text and Markdown, in whatever encoding."""
+
+import codecs
+
+from data_prep.documents.formats.parsed import Parsed, ParseError, clean, first_heading
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SAMPLE = 1 << 16
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
+# encrypted or compressed bytes have 10 % of control characters; a stray one in a text is forgiven
+_MAX_CONTROLS, _FORGIVEN = 0.05, 8
+# what documents without Unicode are written in; the first of equally good ones counts
+_ENCODINGS = (
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp932", "gb18030", "big5",
+    "cp949", "euc_jp", "koi8_r", "shift_jis", "euc_kr",
+)  # fmt: skip
+_BROKEN = 0.01  # share of broken characters among those beyond ASCII that still is UTF-8
+_WIDE = 0.4  # share of zeros in every second byte of UTF-16 without its mark
+
+
+def parse_text(data: bytes) -> Parsed:
+    """Text as it is."""
+    return Parsed("", decode(data))
+
+
+def parse_markdown(data: bytes) -> Parsed:
+    """Markdown as it is; the title is its first heading."""
+    text = decode(data)
+    return Parsed(first_heading(text), text, markdown=True)
+
+
+def decode(data: bytes) -> str:
+    """Clean text by byte order mark, as UTF-8, or as the encoding that fits; ParseError if none."""
+    encoding = _marked(data) or _wide(data)
+    if encoding:
+        try:
+            return clean(data.decode(encoding))
+        except UnicodeDecodeError as error:
+            raise ParseError(f"not text: it begins like {encoding} but is not ({error})") from None
+    refuse_binary(data)
+    try:
+        return clean(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return clean(_almost_unicode(data) or _old(data))
+
+
+def refuse_binary(data: bytes) -> None:
+    """ParseError when bytes hold more control characters than any text."""
+    if _marked(data) or _wide(data):
+        return
+    sample = data[:_SAMPLE]
+    controls = len(sample) - len(sample.translate(None, _CONTROLS))
+    if controls > max(_FORGIVEN, _MAX_CONTROLS * len(sample)):
+        share = controls / len(sample)
+        raise ParseError(
+            f"not text: {share:.0%} of it are control characters; it looks like a binary file"
+        )
+
+
+def _almost_unicode(data: bytes) -> str:
+    """UTF-8 with a few broken characters, such as a file cut inside one; empty when it is not that."""
+    text = data.decode("utf-8", "replace")
+    beyond = sum(1 for character in text if character > "\x7f")
+    return text if text.count("\ufffd") <= max(1, _BROKEN * beyond) < beyond else ""
+
+
+def _old(data: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    matches = from_bytes(data, cp_isolation=list(_ENCODINGS))
+    rank = {name: place for place, name in enumerate(_ENCODINGS)}
+    best = min(
+        matches,
+        key=lambda match: (match.chaos, -round(match.coherence, 1), rank[match.encoding]),
+        default=None,
+    )
+    if best is None:
+        raise ParseError("not text: no character encoding fits")
+    return str(best)
+
+
+def _marked(data: bytes) -> str | None:
+    return next((encoding for mark, encoding in _MARKS if data.startswith(mark)), None)
+
+
+def _wide(data: bytes) -> str | None:
+    """UTF-16 without its mark: every second byte of Western text is zero."""
+    sample = data[:_SAMPLE]
+    if len(sample) <= _FORGIVEN:
+        return None
+    high, low = sample[1::2].count(0) / (len(sample) / 2), sample[::2].count(0) / (len(sample) / 2)
+    if max(high, low) < _WIDE or min(high, low) > _MAX_CONTROLS:
+        return None
+    return "utf-16-le" if high > low else "utf-16-be"

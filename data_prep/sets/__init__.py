@@ -1,0 +1,1 @@
+"""Questions + a live generation -> RAFT, DSF and CPT sets."""

@@ -1,0 +1,1 @@
+"""Questions and answers written by a model behind any OpenAI-compatible endpoint."""
