@@ -20,7 +20,7 @@ from cluster.errors import OpenbookError
 VERBS: dict[str, tuple[str, str]] = {
     "doctor": ("cluster.doctor_cli:doctor", "Check Ray, object store, Milvus and models."),
     "config": ("cluster.config_cli:config", "Print the resolved settings and their sources."),
-    "ingest": ("data_prep.cli:ingest", "Documents -> a searchable corpus."),
+    "ingest": ("data_prep.ingest_cli:ingest", "Documents -> a searchable corpus."),
     "search": ("cluster.search_cli:search", "What the retriever returns, with scores."),
     "corpus": ("data_prep.corpus_cli:corpus", "The documents and generations of a corpus."),
     "synth": ("data_prep.synth_cli:synth", "Questions + corpus -> RAFT and DSF training sets."),

@@ -16,13 +16,13 @@ from cluster.keys import corpus_prefix
 from cluster.leases import STALE_S
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
 from cluster.session import Session
-from data_prep.cli import show_report
 from data_prep.corpus.ingest import corpus_lease
 from data_prep.corpus.ingest import retry as run_retry
 from data_prep.corpus.ledger import Entry, State, read_ledger, read_origin
 from data_prep.corpus.retention import Retention
 from data_prep.corpus.rollback import delete_corpus
 from data_prep.corpus.rollback import rollback as run_rollback
+from data_prep.ingest_cli import show_report
 
 _SHOWN_ROWS = 200
 _STATES: tuple[State, ...] = ("indexed", "failed", "deleted")

@@ -27,7 +27,7 @@ from data_prep.documents.formats.kinds import Format
 from data_prep.documents.formats.parsed import Parsed, ParseError
 
 PROCESS = "data_prep.documents.parse_process"
-_ROOT = str(Path(__file__).parents[1])
+_ROOT = str(Path(__file__).parents[2])
 # what a parser may know of the environment
 _ENVIRON = (
     "CUDA_VISIBLE_DEVICES", "DOCLING_ARTIFACTS_PATH", "HF_HOME", "HF_HUB_OFFLINE", "HOME", "LANG", "LC_ALL",
