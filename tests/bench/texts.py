@@ -9,7 +9,9 @@ _CORPUS = Path(__file__).parents[2] / "cluster" / "demo" / "corpus"
 def sample_texts(count: int, seed: int = 0) -> list[str]:
     """`count` texts of the demo corpus' words: 8 to 170 of them, log-normal around 60."""
     choice = random.Random(seed)
-    words = [word for path in sorted(_CORPUS.iterdir()) for word in path.read_text("utf-8").split()]
+    words = [
+        word for path in sorted(_CORPUS.glob("*.md")) for word in path.read_text("utf-8").split()
+    ]
     texts = []
     for _ in range(count):
         length = min(max(int(choice.lognormvariate(4.1, 0.6)), 8), 170)
