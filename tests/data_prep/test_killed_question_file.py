@@ -61,6 +61,7 @@ def recorded(home: Path) -> set[str]:
     return {reply.key for reply in ledger.replies()}
 
 
+@pytest.mark.endurance
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_run_killed_twenty_times_pays_for_no_recorded_answer_again(tmp_path: Path) -> None:

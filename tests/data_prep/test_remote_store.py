@@ -70,7 +70,14 @@ def test_set_built_through_a_store_with_passing_faults_equals_the_local_one(
     assert left == {"corpora", "datasets"}
 
 
-@pytest.mark.parametrize("healthy", [8, 20, 32])
+@pytest.mark.parametrize(
+    "healthy",
+    [
+        pytest.param(8, marks=pytest.mark.endurance),
+        20,
+        pytest.param(32, marks=pytest.mark.endurance),
+    ],
+)
 def test_store_that_breaks_on_the_way_leaves_nothing_half_written(
     healthy: int, built: Built, bucket: StoreSettings
 ) -> None:
