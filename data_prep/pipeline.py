@@ -31,6 +31,7 @@ _LOST = (
     ray.exceptions.OutOfMemoryError,
     ray.exceptions.WorkerCrashedError,
 )
+_FAILED_READ = re.compile(r"^(?:OSError|pyarrow\.lib\.ArrowIOError): ", re.MULTILINE)
 _OURS = re.compile(rf"^{errors.__name__}\.(\w+): (.+)$", re.MULTILINE)
 
 
@@ -122,7 +123,8 @@ class _EmbedCounted:
 
 def _read_rows(session: Session, part: Rows) -> Any:
     filesystem, root = session.store.arrow()
-    rows = ray_data.read_parquet([f"{root}/{key}" for key in part.files], filesystem=filesystem)
+    with _explained():
+        rows = ray_data.read_parquet([f"{root}/{key}" for key in part.files], filesystem=filesystem)
     return rows if part.everything else rows.map_batches(_keep(part.ids), batch_format="pyarrow")
 
 
@@ -167,10 +169,23 @@ def _explained() -> Iterator[None]:
         ) from error
     except ray.exceptions.RayError as error:
         found = _OURS.findall(str(error))
-        if not found:
-            raise
-        kind, message = found[-1]
-        raise getattr(errors, kind)(message) from error
+        if found:
+            kind, message = found[-1]
+            raise getattr(errors, kind)(message) from error
+        if _FAILED_READ.search(str(error)):
+            raise _store_failed(error) from error
+        raise
+    except OSError as error:
+        raise _store_failed(error) from error
+
+
+def _store_failed(error: Exception) -> errors.UnavailableError:
+    """Arrow reads the store without our client, so its errors are named here."""
+    last = str(error).strip().splitlines()[-1]
+    return errors.UnavailableError(
+        f"the object store failed while Ray read from it: {last}; check store.endpoint and that it "
+        "answers, then run the same command again: it continues"
+    )
 
 
 def _pool(tasks: int) -> ray_data.ActorPoolStrategy:

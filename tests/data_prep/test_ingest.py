@@ -143,6 +143,7 @@ def test_other_chunking_is_built_beside_the_live_generation(
     assert (back["generation"], back["chunks"]["written"]) == (old.generation, 0)
 
 
+@pytest.mark.endurance
 @pytest.mark.ray
 def test_server_without_bm25_is_searched_dense_only_and_failed_documents_are_tried_again(
     built: Built, milvus_server: MilvusSettings, embedder: Embedder, tmp_path: Path
