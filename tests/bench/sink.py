@@ -39,7 +39,7 @@ def main(rows: int = 4000, pairs: int = 5) -> None:
         store.ensure("ours", _WIDTH)
         store.ensure("bare", _WIDTH)
         client = MilvusClient(server.uri)
-        sink = MilvusSink(settings, "ours")
+        sink = MilvusSink(settings, "ours", rows)
         step = IngestSettings().upsert_rows
 
         def bare() -> None:
