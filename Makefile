@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # torch comes first and alone: TORCH_INDEX may name PyTorch's CPU wheel index, which saves gigabytes
 TORCH_INDEX ?=
+# processes that run tests: one for those that start Ray, the others share the rest
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-endurance lint format clean
@@ -26,7 +28,7 @@ demo: $(STAMP)
 	$(BIN)/openbook demo
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest --durations=20
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations=20
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m 'not slow and not ray'
