@@ -11,6 +11,7 @@ back. A new chunker or embedder is a new collection; the old one stays live unti
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from cluster.corpora import Generation
@@ -94,6 +95,8 @@ class _Ingest:
         if base and base.is_live and plan.is_noop and self._is_whole(base):
             settled = settle(plan, [], base.index.id)
             return self._report(settled, 0, base.generation)
+        if plan.parse:
+            self._warm_up()
         index = base.index if base else self._new_index()
         staging = Staging(self._store, self._corpus, index.id)
         shards = staging.shards(plan.parse, self._settings.ingest.stage_documents)
@@ -110,6 +113,13 @@ class _Ingest:
         staging.clear()
         retention.collect()
         return self._report(settled, written, target.generation)
+
+    def _warm_up(self) -> None:
+        """Load the embedder while Ray starts: each takes seconds, and neither needs the other."""
+        with ThreadPoolExecutor(1, "embedder") as pool:
+            loading = pool.submit(lambda: self._session.embedder.dimension)
+            self._session.start_ray()
+            loading.result()
 
     def _is_whole(self, base: Base) -> bool:
         """Whether Milvus holds the generation and no ingest was killed since."""
