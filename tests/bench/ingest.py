@@ -28,7 +28,7 @@ _PARAGRAPHS = 5
 def main(documents: int = 1000) -> None:
     """Print throughputs and their ratios."""
     with tempfile.TemporaryDirectory() as home:
-        source = _write_corpus(Path(home) / "corpus.jsonl", documents)
+        source = write_corpus(Path(home) / "corpus.jsonl", documents)
         settings = Settings(home=Path(home) / "home", ray=RaySettings(num_cpus=os.cpu_count()))
         with Session(settings, Console(quiet=True)) as session:
             first = cost_of(lambda: ingest(session, str(source), "bench"))
@@ -55,7 +55,8 @@ def main(documents: int = 1000) -> None:
     })  # fmt: skip
 
 
-def _write_corpus(path: Path, documents: int) -> Path:
+def write_corpus(path: Path, documents: int) -> Path:
+    """A BEIR corpus of sample texts at `path`."""
     texts = sample_texts(documents * _PARAGRAPHS)
     with open(path, "w", encoding="utf-8") as file:
         for n in range(documents):
