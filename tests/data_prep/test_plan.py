@@ -1,6 +1,10 @@
 """The ledger against the source: every document is parsed when it must be, and never otherwise."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data_prep.corpus.ledger import Entry
 from data_prep.corpus.plan import Outcome, Settled, make_plan, make_retry, settle
@@ -137,3 +141,64 @@ def test_retry_finds_the_good_version_back() -> None:
     broken = ingested(first.entries, listing({"a": "bad"}), {"a": "damaged"})
     plan = make_retry(broken.entries, listing({"a": "good"}))
     assert (plan.parse, plan.settled["a"].state) == ((), "indexed")
+
+
+# a parser says the same of the same content: "bad" never becomes chunks
+STATES = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from(["1", "2", "bad"]), max_size=6)
+GOOD_STATES = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("12"), max_size=6)
+
+
+def ingest_state(before: Mapping[str, Entry], documents: Mapping[str, str]) -> Settled:
+    reasons = {name: "damaged" for name, content in documents.items() if content == "bad"}
+    return ingested(before, listing(documents), reasons)
+
+
+def ledger_after(history: Sequence[Mapping[str, str]]) -> Mapping[str, Entry]:
+    entries: Mapping[str, Entry] = {}
+    for documents in history:
+        entries = ingest_state(entries, documents).entries
+    return entries
+
+
+@given(st.lists(STATES, max_size=4), STATES)
+def test_ingest_twice_is_ingest_once_after_any_history(
+    history: list[dict[str, str]], documents: dict[str, str]
+) -> None:
+    once = ingest_state(ledger_after(history), documents)
+    plan = make_plan(once.entries, listing(documents))
+    assert plan.is_noop
+    again = settle(plan, [], INDEX)
+    assert (again.generation, again.entries) == (once.generation, once.entries)
+
+
+@given(st.lists(STATES, max_size=4), STATES, st.randoms(use_true_random=False))
+def test_order_of_files_changes_nothing_after_any_history(
+    history: list[dict[str, str]], documents: dict[str, str], choice: Random
+) -> None:
+    before, shuffled = ledger_after(history), list(documents.items())
+    choice.shuffle(shuffled)
+    assert ingest_state(before, dict(shuffled)) == ingest_state(before, documents)
+
+
+@given(st.lists(GOOD_STATES, max_size=4), GOOD_STATES)
+def test_generation_follows_from_the_documents_whatever_the_history(
+    history: list[dict[str, str]], documents: dict[str, str]
+) -> None:
+    fresh = ingest_state({}, documents)
+    assert ingest_state(ledger_after(history), documents).generation == fresh.generation
+
+
+@given(st.lists(STATES, max_size=4), STATES)
+def test_every_document_is_counted_once_after_any_history(
+    history: list[dict[str, str]], documents: dict[str, str]
+) -> None:
+    before = ledger_after(history)
+    settled = ingest_state(before, documents)
+    bad = {name for name, content in documents.items() if content == "bad"}
+    searched = {name for name, entry in settled.entries.items() if entry.indexed_hash}
+    assert documents.keys() - bad <= searched <= documents.keys()
+    assert {name for name, entry in settled.entries.items() if entry.state == "failed"} == bad
+    added, changed, unchanged, deleted, failed = counts(settled)
+    assert added + changed + unchanged + failed == len(documents)
+    gone = [entry for name, entry in before.items() if name not in documents]
+    assert deleted == sum(bool(entry.indexed_hash) for entry in gone)
