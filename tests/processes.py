@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_DEADLINE_S = 120.0
+_DEADLINE_S = 240.0
 
 
 def start_openbook(arguments: Sequence[str], environ: Mapping[str, str]) -> "subprocess.Popen[str]":
