@@ -11,14 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 import pytest
-from openai import AsyncOpenAI, OpenAI
+from openai import AsyncOpenAI
 
 from cluster.adapters import AdapterRegistry
 from cluster.artifacts import publish as publish_folder
@@ -31,6 +30,7 @@ from cluster.objects import LocalStore
 from cluster.settings import MilvusSettings, ModelSettings
 from cluster.vectors import VectorStore
 from tests.serve.published import make_hits, publish
+from tests.serve.servers import Server, at_work, run_server
 from tests.serve.tiny import LINEARS, save_adapter, save_quoting_model
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -42,15 +42,6 @@ QUESTION = [{"role": "user", "content": "How do I reset the lamp?"}]
 # random tokens from a flat distribution: takes seconds, and does not end early
 ENDLESS = {"model": "alpha", "messages": QUESTION, "max_tokens": 800, "temperature": 2, "seed": 1}
 RAG = {"rag": {"corpus": "lamps", "mode": "on"}}
-
-
-@dataclass
-class Server:
-    url: str
-    home: Path
-
-    def client(self, **options: Any) -> OpenAI:
-        return OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, **options)
 
 
 @pytest.fixture(scope="module")
@@ -88,38 +79,6 @@ def publish_corpus(store: LocalStore, uri: str, embedder: Embedder, empty: Path)
     }  # fmt: skip
     publish_folder(store, generation_prefix("lamps", "g1"), empty, fields)
     Corpora(store).move_live("lamps", "g1", None)
-
-
-def run_server(home: Path, model: str) -> Iterator[Server]:
-    environment = {
-        **os.environ,
-        "OPENBOOK_HOME": str(home),
-        "OPENBOOK_MODELS__BASE": model,
-        "OPENBOOK_MODELS__DTYPE": "float32",
-        "OPENBOOK_RAY__NUM_CPUS": "2",
-    }
-    log = home / "serve.log"
-    with open(log, "w") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cluster", "serve", "--port", "0", "--json"],
-            cwd=Path(__file__).parents[2], env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=errors,
-        )  # fmt: skip
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        assert line, log.read_text()
-        yield Server(json.loads(line)["url"], home)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0, log.read_text()
-    finally:
-        process.kill()
-        process.stdout.close()
-
-
-def at_work(server: Server) -> int:
-    ready = httpx.get(f"{server.url}/readyz").json()
-    return int(ready["running"] + ready["waiting"])
 
 
 def test_sdk_lists_models(server: Server) -> None:
