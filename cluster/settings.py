@@ -170,15 +170,22 @@ class AutoscaleSettings(Section):
 
 
 class EngineSettings(Section):
-    """Generation. `max_batch` requests for the same adapter run together.
+    """Generation. `max_batch` requests run together, whatever their adapters.
 
+    Each holds memory for `context_tokens` of keys and values; `prefix_slots` more keep those of
+    earlier requests, so that a prompt that begins alike is not computed again. A step computes at most
+    `step_tokens`: less lets running answers flow evenly, more computes prompts faster. Adapters with
+    `hot_ranks` together run side by side in one batch; above, each token by itself.
     `max_new_tokens` and `temperature` are for requests that say nothing (0 is greedy: an answer that
     cites should be repeatable). No `threads` means all CPUs that the process may use. A step or a
     probe that takes longer than `probe_s` counts as a dead engine.
     """
 
-    kind: Literal["auto", "transformers"] = "auto"
+    kind: Literal["auto", "builtin"] = "auto"
     max_batch: int = Field(8, ge=1)
+    prefix_slots: int = Field(4, ge=0)
+    step_tokens: int = Field(256, ge=16)
+    hot_ranks: int = Field(128, ge=8)
     context_tokens: int = Field(4096, ge=128)
     max_new_tokens: int = Field(128, ge=1)
     max_adapters: int = Field(8, ge=1)

@@ -58,6 +58,7 @@ class Answering:
     stream: AsyncGenerator[GenerationChunk, None]
     finish_reason: FinishReason = "stop"
     prompt_tokens: int = 0
+    cached_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
     text: AnswerStream = field(init=False)
@@ -71,6 +72,7 @@ class Answering:
         async with aclosing(self.stream) as stream:
             async for chunk in stream:
                 self.prompt_tokens = chunk.prompt_tokens
+                self.cached_tokens = chunk.cached_tokens
                 self.completion_tokens = chunk.completion_tokens
                 self.finish_reason = chunk.finish_reason or self.finish_reason
                 if shown := self.text.feed(chunk.text):

@@ -110,12 +110,13 @@ def event(body: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(body, ensure_ascii=False).encode() + b"\n\n"
 
 
-def usage_json(answering: Answering) -> dict[str, int]:
-    """Token counts."""
+def usage_json(answering: Answering) -> dict[str, Any]:
+    """Token counts; `cached_tokens` of the prompt were not computed again."""
     return {
         "prompt_tokens": answering.prompt_tokens,
         "completion_tokens": answering.completion_tokens,
         "total_tokens": answering.prompt_tokens + answering.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": answering.cached_tokens},
     }
 
 

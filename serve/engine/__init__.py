@@ -4,10 +4,13 @@
 |---|---|
 | protocol | what every engine does; the records that go in and come out |
 | choose | settings -> engine |
-| transformers_engine | the built-in engine: scheduling on the event loop, the model on one thread |
-| stream | chunks on their way to a caller that may be slow |
-| batch | static micro-batches: prefill row by row, decode together |
-| adapted_model | the base model and its adapters (peft), one of them active |
-| cache, attention | keys and values that grow in place, grouped-query attention without copies |
-| sampling, text | logits -> token, tokens -> text without broken characters, stop strings |
+| builtin | the built-in engine's front on the event loop: requests, adapters, statistics |
+| worker, runner | the model's thread; one step of it: pack, run, choose tokens |
+| task, scheduler, fairness | which tokens a step computes; who is admitted next (pure) |
+| slots, prefixes, runs | where keys live, what is taken over, which slots attend together (pure) |
+| segments, lanes | how a step's tokens and the adapters they need are laid out (pure) |
+| packing, attention, key_values | a step as tensors; attention over slots; keys and values |
+| packed_model | transformers' model on packed steps |
+| adapter_files, lora | LoRA files -> checked tensors; a different adapter for every token |
+| row, sampling, text, stream | a request being generated: logits -> token -> text -> caller |
 """

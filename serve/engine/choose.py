@@ -6,8 +6,8 @@ from cluster.settings import Settings
 from serve.engine.protocol import Engine
 
 # kind -> module with `open_engine(settings)`
-ENGINES = {"transformers": "serve.engine.transformers_engine"}
-_AUTO = "transformers"
+ENGINES = {"builtin": "serve.engine.builtin"}
+_AUTO = "builtin"
 
 
 def open_engine(settings: Settings) -> Engine:

@@ -17,13 +17,31 @@ FinishReason = Literal["stop", "length"]
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """`temperature` 0 is greedy; `seed` makes a sampled answer repeatable."""
+    """`temperature` 0 is greedy; `seed` makes a sampled answer repeatable.
+
+    `top_k` 0 means all tokens. `logprobs` asks for the log probability of each chosen token and of
+    that many most likely ones beside it; None for neither.
+    """
 
     max_tokens: int
     temperature: float
     top_p: float
     stop: tuple[str, ...]
     seed: int
+    top_k: int = 0
+    logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """Natural logarithms of the model's own probabilities, before temperature, top_k and top_p.
+
+    `top` has the most likely tokens, the first first.
+    """
+
+    token_id: int
+    logprob: float
+    top: tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +60,9 @@ class GenerationChunk:
     """New text and tokens since the chunk before; the counts are totals so far.
 
     The first chunk is empty and sent at once: the request is admitted, its prompt counted. The last
-    one has a `finish_reason`.
+    one has a `finish_reason`. `cached_tokens` of the prompt were not computed: an earlier request
+    with the same adapter began with them; known from the first token on. `logprobs` are those of
+    `token_ids`, when they were asked for.
     """
 
     text: str
@@ -50,11 +70,17 @@ class GenerationChunk:
     finish_reason: FinishReason | None
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int = 0
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """Counters since start, and what is going on now."""
+    """Counters since start, and what is going on now.
+
+    Of the `prompt_tokens` of requests that got a first token, `cached_tokens` were taken over from
+    earlier requests; `prefill_tokens` were computed, and `steps` forward passes made.
+    """
 
     running: int
     waiting: int
@@ -64,6 +90,9 @@ class EngineStats:
     prompt_tokens: int
     completion_tokens: int
     adapters: tuple[str, ...]
+    cached_tokens: int = 0
+    prefill_tokens: int = 0
+    steps: int = 0
 
 
 class Engine(Protocol):

@@ -1,11 +1,11 @@
-"""The way of a request's chunks from the scheduler to its caller."""
+"""The way of a request's chunks from the model's thread to its caller."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from serve.engine.batch import Row
 from serve.engine.protocol import GenerationChunk
+from serve.engine.row import Row
 
 
 @dataclass(slots=True, eq=False)
@@ -46,4 +46,6 @@ def _merged(chunks: Sequence[GenerationChunk]) -> GenerationChunk:
         last.finish_reason,
         last.prompt_tokens,
         last.completion_tokens,
+        last.cached_tokens,
+        tuple(logprob for chunk in chunks for logprob in chunk.logprobs),
     )

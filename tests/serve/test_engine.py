@@ -15,9 +15,9 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cluster.errors import ConflictError, NotFoundError, UnavailableError, UsageError
-from serve.engine.adapted_model import ModelConfig
+from serve.engine.builtin import BuiltinConfig, BuiltinEngine
+from serve.engine.packed_model import ModelConfig
 from serve.engine.protocol import GenerationRequest, SamplingParams
-from serve.engine.transformers_engine import TransformersConfig, TransformersEngine
 from tests.serve.tiny import save_adapter
 
 QUESTIONS = [
@@ -37,9 +37,9 @@ def request(number: int, adapter: str | None, **sampling: object) -> GenerationR
 
 
 @asynccontextmanager
-async def running(path: str, max_batch: int = 3) -> AsyncIterator[TransformersEngine]:
-    model = ModelConfig(path, dtype="float32", device="cpu", threads=1)
-    engine = TransformersEngine(TransformersConfig(model, max_batch, 256, probe_s=20.0))
+async def running(path: str, max_batch: int = 3) -> AsyncIterator[BuiltinEngine]:
+    model = ModelConfig(path, dtype="float32", device="cpu", threads=1, hot_ranks=32)
+    engine = BuiltinEngine(BuiltinConfig(model, max_batch, 2, 64, 256, probe_s=20.0))
     await engine.start()
     try:
         yield engine
@@ -47,9 +47,7 @@ async def running(path: str, max_batch: int = 3) -> AsyncIterator[TransformersEn
         await engine.close()
 
 
-async def collect(
-    engine: TransformersEngine, asked: GenerationRequest
-) -> tuple[str, list[int], str]:
+async def collect(engine: BuiltinEngine, asked: GenerationRequest) -> tuple[str, list[int], str]:
     text, ids, finish = "", [], None
     async for chunk in engine.generate(asked):
         text, ids, finish = text + chunk.text, [*ids, *chunk.token_ids], chunk.finish_reason
@@ -74,9 +72,7 @@ class Alone:
         return out[0, inputs["input_ids"].shape[1] :].tolist()
 
 
-def run(
-    path: str, test: Callable[[TransformersEngine], Awaitable[object]], max_batch: int = 3
-) -> None:
+def run(path: str, test: Callable[[BuiltinEngine], Awaitable[object]], max_batch: int = 3) -> None:
     async def main() -> None:
         async with running(path, max_batch) as engine:
             await test(engine)
@@ -92,7 +88,7 @@ def test_engine_mixed_dynamic_load_equals_generate_alone(
     alone = {name: Alone(tiny_model, tiny_adapters.get(name or "")) for name in names}
     asked = [request(i, names[i % 3]) for i in range(15)]
 
-    async def load(engine: TransformersEngine) -> None:
+    async def load(engine: BuiltinEngine) -> None:
         late = asyncio.create_task(collect(engine, asked[0]))
         for name, folder in tiny_adapters.items():  # while a request runs
             await engine.load_adapter(name, folder)
@@ -114,7 +110,7 @@ def test_engine_mixed_dynamic_load_equals_generate_alone(
 def test_engine_same_question_differs_by_adapter_and_base_is_untouched_after_unload(
     tiny_model: str, tiny_adapters: dict[str, Path]
 ) -> None:
-    async def switch(engine: TransformersEngine) -> None:
+    async def switch(engine: BuiltinEngine) -> None:
         before = await collect(engine, request(1, None))
         for name, folder in tiny_adapters.items():
             await engine.load_adapter(name, folder)
@@ -133,7 +129,7 @@ def test_engine_same_question_differs_by_adapter_and_base_is_untouched_after_unl
 
 
 def test_engine_sampling_repeats_by_seed_whatever_else_runs(tiny_model: str) -> None:
-    async def sample(engine: TransformersEngine) -> None:
+    async def sample(engine: BuiltinEngine) -> None:
         hot = {"temperature": 1.0, "top_p": 0.9, "max_tokens": 8}
         first = await collect(engine, request(1, None, **hot))
         others = [collect(engine, request(i, None, temperature=0.7, seed=i)) for i in range(2)]
@@ -146,7 +142,7 @@ def test_engine_sampling_repeats_by_seed_whatever_else_runs(tiny_model: str) -> 
 
 
 def test_engine_stop_string_ends_the_text_before_it(tiny_model: str) -> None:
-    async def stop(engine: TransformersEngine) -> None:
+    async def stop(engine: BuiltinEngine) -> None:
         full, _, _ = await collect(engine, request(1, None, max_tokens=12))
         assert len(full) > 6
         cut = full[4:6]
@@ -157,7 +153,7 @@ def test_engine_stop_string_ends_the_text_before_it(tiny_model: str) -> None:
 
 
 def test_engine_closed_iterator_frees_its_slot_and_others_go_on(tiny_model: str) -> None:
-    async def hang_up(engine: TransformersEngine) -> None:
+    async def hang_up(engine: BuiltinEngine) -> None:
         expected = await collect(engine, request(3, None))
         other = asyncio.create_task(collect(engine, request(3, None)))
         async with aclosing(engine.generate(request(1, None, max_tokens=150))) as stream:
@@ -175,7 +171,7 @@ def test_engine_closed_iterator_frees_its_slot_and_others_go_on(tiny_model: str)
 def test_engine_bad_adapter_is_refused_and_leaves_the_model_as_it_was(
     tiny_model: str, tiny_adapters: dict[str, Path], tmp_path: Path, base_model: str
 ) -> None:
-    async def bad(engine: TransformersEngine) -> None:
+    async def bad(engine: BuiltinEngine) -> None:
         before = await collect(engine, request(1, None))
         foreign = save_adapter(base_model, tmp_path / "foreign", 2, ["q_proj"], seed=3)
         with pytest.raises(ConflictError, match="foreign@1"):
@@ -194,7 +190,7 @@ def test_engine_bad_adapter_is_refused_and_leaves_the_model_as_it_was(
 
 
 def test_engine_refuses_what_it_cannot_do(tiny_model: str) -> None:
-    async def refuse(engine: TransformersEngine) -> None:
+    async def refuse(engine: BuiltinEngine) -> None:
         with pytest.raises(NotFoundError, match="nobody@1"):
             await collect(engine, request(0, "nobody@1"))
         with pytest.raises(UsageError, match="context of 256"):
@@ -203,14 +199,18 @@ def test_engine_refuses_what_it_cannot_do(tiny_model: str) -> None:
     run(tiny_model, refuse)
 
 
-def test_engine_batch_that_fails_is_told_and_the_next_one_works(tiny_model: str) -> None:
-    async def fail(engine: TransformersEngine) -> None:
-        broken = replace(request(0, None), prompt_ids=(10**9,))  # no such token
+def test_engine_request_that_fails_is_told_and_harms_nobody(tiny_model: str) -> None:
+    async def fail(engine: BuiltinEngine) -> None:
+        expected = await collect(engine, request(3, None))
+        other = asyncio.create_task(collect(engine, request(3, None)))
+        with pytest.raises(UsageError, match="token ids"):
+            await collect(engine, replace(request(0, None), prompt_ids=(10**9,)))
         with pytest.raises(UnavailableError, match="generation failed"):
-            await collect(engine, broken)
-        await collect(engine, request(0, None))
+            await collect(engine, request(0, None, temperature=float("nan")))
+        assert await other == expected
+        assert await collect(engine, request(3, None)) == expected
         stats = engine.stats()
-        assert (stats.failed, stats.finished, stats.running) == (1, 1, 0)
+        assert (stats.failed, stats.finished, stats.running) == (1, 3, 0)
 
     run(tiny_model, fail)
 
@@ -218,7 +218,7 @@ def test_engine_batch_that_fails_is_told_and_the_next_one_works(tiny_model: str)
 def test_engine_adapter_in_use_is_not_unloaded(
     tiny_model: str, tiny_adapters: dict[str, Path]
 ) -> None:
-    async def in_use(engine: TransformersEngine) -> None:
+    async def in_use(engine: BuiltinEngine) -> None:
         await engine.load_adapter("alpha@v1.0", tiny_adapters["alpha@v1.0"])
         async with aclosing(engine.generate(request(0, "alpha@v1.0"))) as stream:
             await anext(stream)
