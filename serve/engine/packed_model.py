@@ -73,6 +73,11 @@ class PackedModel:
         """Token ids are below this."""
         return int(self._model.get_input_embeddings().num_embeddings)
 
+    def matrices(self) -> list[Tensor]:
+        """Weights of all linears, the output head last: what one token at least multiplies."""
+        linears = [m.weight for m in self._model.modules() if isinstance(m, LoraLinear)]
+        return [*linears, self._model.get_output_embeddings().weight]
+
     @property
     def window(self) -> int | None:
         """Most tokens of a sequence, by what the model was built for and what it attends to."""

@@ -20,7 +20,8 @@ class SamplingParams:
     """`temperature` 0 is greedy; `seed` makes a sampled answer repeatable.
 
     `top_k` 0 means all tokens. `logprobs` asks for the log probability of each chosen token and of
-    that many most likely ones beside it; None for neither.
+    that many most likely ones beside it; None for neither. `ignore_eos` generates `max_tokens` whatever
+    the model says, for measurements.
     """
 
     max_tokens: int
@@ -30,6 +31,7 @@ class SamplingParams:
     seed: int
     top_k: int = 0
     logprobs: int | None = None
+    ignore_eos: bool = False
 
 
 @dataclass(frozen=True, slots=True)

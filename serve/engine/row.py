@@ -41,7 +41,8 @@ class Row:
         """Take the next token; returns the text it makes visible."""
         self.tokens += 1
         self.task.ids.append(token)
-        ended = token in self.codec.end_tokens
+        ends = token in self.codec.end_tokens
+        ended = ends and not self.request.sampling.ignore_eos
         text = "" if ended else self._stop.push(self._text.push(token))
         if ended or self._stop.stopped:
             self.finish = "stop"

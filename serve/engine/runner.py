@@ -36,6 +36,13 @@ class StepRunner:
 
         An exception means that nothing of the step can be trusted.
         """
+        tasks, logits_SV = self.forward(step)
+        picked = _pick(logits_SV, [rows[task] for task in tasks])
+        return dict(zip(tasks, picked, strict=True))
+
+    @torch.inference_mode()
+    def forward(self, step: Step) -> tuple[list[Task], Tensor]:
+        """Compute all parts; the tasks that sample and their logits `[S, V]`."""
         for copy in step.copies:
             self._store.copy(copy.source, copy.target, copy.count)
         arranged = arrange(step.parts)
@@ -44,9 +51,7 @@ class StepRunner:
         logits_SV = self.model.logits(
             packed.ids_1T, packed.positions_1T, packed.keep, packed.attention
         )
-        sampling = [rows[part.task] for part in arranged.parts if part.samples]
-        picked = _pick(logits_SV, sampling)
-        return {row.task: pick for row, pick in zip(sampling, picked, strict=True)}
+        return [part.task for part in arranged.parts if part.samples], logits_SV
 
     def clear(self, task: Task) -> None:
         """Make a failed task's slot safe for the next one."""

@@ -12,8 +12,8 @@ from serve.engine.prefixes import common_prefix
 from serve.engine.runs import attention_cost
 from serve.engine.task import Task
 
-MIN_PREFIX = 16  # tokens: copying fewer is not worth a slot's history
-WAIT_TOKENS = 64  # a running request will have computed so much more of the prefix: wait for it
+# tokens: for fewer it is not worth to copy, or to wait for a request that is computing them
+MIN_PREFIX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Slots:
         request is about to compute much of its prefix."""
         free = self.free
         source, cached = self._longest(adapter, ids)
-        if not free or self._coming(adapter, ids) >= cached + WAIT_TOKENS:
+        if not free or self._coming(adapter, ids) >= cached + MIN_PREFIX:
             return None
         if source is None or cached < MIN_PREFIX:
             return Place(self._pick(free, len(ids)))

@@ -1,116 +1,130 @@
-"""The built-in engine gives what transformers' generate gives for each request alone, and harms nobody.
+"""What every engine promises: each request gets what it would get alone, and harms nobody.
 
-A tiny random Llama in fp32 with two random adapters of different rank and target modules.
+A tiny random Llama in fp32 with random adapters of different rank and target modules. Written
+against the protocol; an engine of another kind joins by a line in `tests.serve.engines.ENGINES`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+import random
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cluster.errors import ConflictError, NotFoundError, UnavailableError, UsageError
-from serve.engine.builtin import BuiltinConfig, BuiltinEngine
-from serve.engine.packed_model import ModelConfig
-from serve.engine.protocol import GenerationRequest, SamplingParams
-from tests.serve.tiny import save_adapter
+from serve.engine.protocol import Engine, GenerationRequest
+from tests.serve.engines import ENGINES, Alone, Limits, collect, prompt, request, run, running
+from tests.serve.tiny import LINEARS, save_adapter
 
-QUESTIONS = [
-    "Why?",
-    "What does the light ring show while the speaker updates its firmware?",
-    "Which rooms?",
-    "How long does the battery dock take from empty to full when the speaker is playing loudly?",
-    "When?",
-]
+pytestmark = pytest.mark.parametrize("kind", sorted(ENGINES))
 
 
-def request(number: int, adapter: str | None, **sampling: object) -> GenerationRequest:
-    values = {"max_tokens": 5 + number % 7, "temperature": 0.0, "top_p": 1.0, "stop": (), "seed": 7}
-    messages = ({"role": "user", "content": QUESTIONS[number % len(QUESTIONS)]},)
-    params = SamplingParams(**{**values, **sampling})  # type: ignore[arg-type]
-    return GenerationRequest(f"request-{number}", messages, adapter, params)
+@pytest.fixture(scope="module")
+def alone(tiny_model: str, tiny_adapters: dict[str, Path]) -> dict[str | None, Alone]:
+    names = [None, *tiny_adapters]
+    return {name: Alone(tiny_model, tiny_adapters.get(name or "")) for name in names}
 
 
-@asynccontextmanager
-async def running(path: str, max_batch: int = 3) -> AsyncIterator[BuiltinEngine]:
-    model = ModelConfig(path, dtype="float32", device="cpu", threads=1, hot_ranks=32)
-    engine = BuiltinEngine(BuiltinConfig(model, max_batch, 2, 64, 256, probe_s=20.0))
-    await engine.start()
-    try:
-        yield engine
-    finally:
-        await engine.close()
-
-
-async def collect(engine: BuiltinEngine, asked: GenerationRequest) -> tuple[str, list[int], str]:
-    text, ids, finish = "", [], None
-    async for chunk in engine.generate(asked):
-        text, ids, finish = text + chunk.text, [*ids, *chunk.token_ids], chunk.finish_reason
-    assert finish is not None
-    return text, ids, finish
-
-
-class Alone:
-    """transformers' generate with one adapter, or none, and nothing else running."""
-
-    def __init__(self, path: str, adapter: Path | None) -> None:
-        self._tokenizer = AutoTokenizer.from_pretrained(path)
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-        self._model = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
-
-    def __call__(self, asked: GenerationRequest) -> list[int]:
-        inputs = self._tokenizer.apply_chat_template(
-            list(asked.messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
-        )
-        tokens = asked.sampling.max_tokens
-        out = self._model.generate(**inputs, max_new_tokens=tokens, do_sample=False)
-        return out[0, inputs["input_ids"].shape[1] :].tolist()
-
-
-def run(path: str, test: Callable[[BuiltinEngine], Awaitable[object]], max_batch: int = 3) -> None:
-    async def main() -> None:
-        async with running(path, max_batch) as engine:
-            await test(engine)
-
-    asyncio.run(main())
+def mixed_requests(adapters: list[str], count: int) -> list[GenerationRequest]:
+    """Prompts of 1 to 150 tokens, every third beginning like another one, adapters in turn."""
+    draw = random.Random(0)
+    names, asked, earlier = [None, *adapters], [], [draw.choices(range(900), k=90)]
+    for number in range(count):
+        shared = draw.choice(earlier)[: draw.randint(0, 90)] if number % 3 else []
+        ids = [*shared, *draw.choices(range(900), k=draw.choice([1, 5, 60]))]
+        earlier.append(ids)
+        asked.append(prompt(ids, names[number % len(names)], max_tokens=1 + number % 9))
+    return asked
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(),
+        Limits(max_batch=8, prefix_slots=0, step_tokens=16, hot_ranks=8),
+        Limits(max_batch=8, prefix_slots=6, step_tokens=256, hot_ranks=64),
+    ],
+    ids=["small", "chunked", "wide"],
+)
 def test_engine_mixed_dynamic_load_equals_generate_alone(
-    tiny_model: str, tiny_adapters: dict[str, Path]
+    tiny_model: str,
+    tiny_adapters: dict[str, Path],
+    alone: dict[str | None, Alone],
+    limits: Limits,
+    kind: str,
 ) -> None:
-    names = [None, *tiny_adapters]
-    alone = {name: Alone(tiny_model, tiny_adapters.get(name or "")) for name in names}
-    asked = [request(i, names[i % 3]) for i in range(15)]
+    asked = [request(0, None), *mixed_requests(list(tiny_adapters), 23)]
 
-    async def load(engine: BuiltinEngine) -> None:
+    async def load(engine: Engine) -> None:
         late = asyncio.create_task(collect(engine, asked[0]))
         for name, folder in tiny_adapters.items():  # while a request runs
             await engine.load_adapter(name, folder)
         rest = []
-        for one in asked[1:]:
+        for number, one in enumerate(asked[1:]):
             rest.append(asyncio.create_task(collect(engine, one)))
-            await asyncio.sleep(0)
+            if number % 5 == 0:
+                await rest[0]  # others join later
+            if number % 7 == 0:
+                async with aclosing(engine.generate(replace(one, request_id="left"))) as left:
+                    await anext(left)
         results = [await late, *[await task for task in rest]]
         outputs = set()
         for one, (_, ids, _) in zip(asked, results, strict=True):
             assert ids == alone[one.adapter](one)
             outputs.add(tuple(ids[:3]))
-        assert len(outputs) > 5
-        assert engine.stats().finished == 15
+        assert len(outputs) > 8
+        stats = engine.stats()
+        assert (stats.finished, stats.running, stats.waiting) == (24, 0, 0)
+        assert stats.prompt_tokens == stats.cached_tokens + stats.prefill_tokens or stats.cancelled
 
-    run(tiny_model, load)
+    run(tiny_model, load, limits, kind)
+
+
+def test_engine_known_prefix_is_not_computed_again_and_changes_nothing(
+    tiny_model: str, tiny_adapters: dict[str, Path], alone: dict[str | None, Alone], kind: str
+) -> None:
+    shared = list(range(100, 180))
+    ids = [[*shared, 5, 6, 7], [*shared, 8, 9], shared]
+
+    async def ask_all(engine: Engine) -> None:
+        await engine.load_adapter("alpha@v1.0", tiny_adapters["alpha@v1.0"])
+        for adapter in (None, "alpha@v1.0"):
+            cached = []
+            for asked in (prompt(one, adapter) for one in ids):
+                chunks = [chunk async for chunk in engine.generate(asked)]
+                got = [token for chunk in chunks for token in chunk.token_ids]
+                assert got == alone[adapter](asked)
+                cached.append(chunks[-1].cached_tokens)
+            assert cached == [0, 80, 79]  # the last token is always computed
+        assert engine.stats().cached_tokens == 2 * (80 + 79)
+        await engine.unload_adapter("alpha@v1.0")
+        await engine.load_adapter("alpha@v1.0", tiny_adapters["beta@v1.0"])
+        chunks = [chunk async for chunk in engine.generate(prompt(ids[0], "alpha@v1.0"))]
+        assert chunks[-1].cached_tokens == 0
+
+    run(tiny_model, ask_all, kind=kind)
+
+
+def test_engine_requests_that_arrive_together_compute_their_prefix_once(
+    tiny_model: str, alone: dict[str | None, Alone], kind: str
+) -> None:
+    shared = list(range(300, 400))
+    asked = [prompt([*shared, number, 7]) for number in range(5)]
+
+    async def together(engine: Engine) -> None:
+        results = await asyncio.gather(*(collect(engine, one) for one in asked))
+        assert [ids for _, ids, _ in results] == [alone[None](one) for one in asked]
+        assert engine.stats().cached_tokens == 4 * 100
+
+    run(tiny_model, together, kind=kind)
 
 
 def test_engine_same_question_differs_by_adapter_and_base_is_untouched_after_unload(
-    tiny_model: str, tiny_adapters: dict[str, Path]
+    tiny_model: str, tiny_adapters: dict[str, Path], kind: str
 ) -> None:
-    async def switch(engine: BuiltinEngine) -> None:
+    async def switch(engine: Engine) -> None:
         before = await collect(engine, request(1, None))
         for name, folder in tiny_adapters.items():
             await engine.load_adapter(name, folder)
@@ -125,35 +139,56 @@ def test_engine_same_question_differs_by_adapter_and_base_is_untouched_after_unl
         await engine.load_adapter("beta@v1.0", tiny_adapters["beta@v1.0"])
         assert await collect(engine, request(1, "beta@v1.0")) == beta
 
-    run(tiny_model, switch)
+    run(tiny_model, switch, kind=kind)
 
 
-def test_engine_sampling_repeats_by_seed_whatever_else_runs(tiny_model: str) -> None:
-    async def sample(engine: BuiltinEngine) -> None:
-        hot = {"temperature": 1.0, "top_p": 0.9, "max_tokens": 8}
+def test_engine_sampling_repeats_by_seed_whatever_else_runs(tiny_model: str, kind: str) -> None:
+    async def sample(engine: Engine) -> None:
+        hot = {"temperature": 1.0, "top_p": 0.9, "top_k": 50, "max_tokens": 8}
         first = await collect(engine, request(1, None, **hot))
         others = [collect(engine, request(i, None, temperature=0.7, seed=i)) for i in range(2)]
         again, *_ = await asyncio.gather(collect(engine, request(1, None, **hot)), *others)
         other = await collect(engine, request(1, None, **{**hot, "seed": 8}))
+        greedy = await collect(engine, request(1, None, max_tokens=8))
         assert again == first
         assert other != first
+        assert await collect(engine, request(1, None, **{**hot, "top_k": 1})) == greedy
 
-    run(tiny_model, sample)
+    run(tiny_model, sample, kind=kind)
 
 
-def test_engine_stop_string_ends_the_text_before_it(tiny_model: str) -> None:
-    async def stop(engine: BuiltinEngine) -> None:
+def test_engine_logprobs_are_of_the_chosen_and_the_likeliest_tokens(
+    tiny_model: str, kind: str
+) -> None:
+    async def ask(engine: Engine) -> None:
+        asked = request(1, None, max_tokens=4, logprobs=3)
+        chunks = [chunk async for chunk in engine.generate(asked)]
+        tokens = [token for chunk in chunks for token in chunk.token_ids]
+        logprobs = [logprob for chunk in chunks for logprob in chunk.logprobs]
+        assert [of.token_id for of in logprobs] == tokens
+        for of in logprobs:
+            assert of.top[0] == (of.token_id, of.logprob)  # greedy
+            assert len(of.top) == 3
+            assert 0 >= of.top[0][1] >= of.top[1][1] >= of.top[2][1]
+        plain = [chunk async for chunk in engine.generate(request(1, None))]
+        assert not any(chunk.logprobs for chunk in plain)
+
+    run(tiny_model, ask, kind=kind)
+
+
+def test_engine_stop_string_ends_the_text_before_it(tiny_model: str, kind: str) -> None:
+    async def stop(engine: Engine) -> None:
         full, _, _ = await collect(engine, request(1, None, max_tokens=12))
         assert len(full) > 6
         cut = full[4:6]
         text, _, finish = await collect(engine, request(1, None, max_tokens=12, stop=(cut,)))
         assert (text, finish) == (full[: full.index(cut)], "stop")
 
-    run(tiny_model, stop)
+    run(tiny_model, stop, kind=kind)
 
 
-def test_engine_closed_iterator_frees_its_slot_and_others_go_on(tiny_model: str) -> None:
-    async def hang_up(engine: BuiltinEngine) -> None:
+def test_engine_closed_iterator_frees_its_slot_and_others_go_on(tiny_model: str, kind: str) -> None:
+    async def hang_up(engine: Engine) -> None:
         expected = await collect(engine, request(3, None))
         other = asyncio.create_task(collect(engine, request(3, None)))
         async with aclosing(engine.generate(request(1, None, max_tokens=150))) as stream:
@@ -165,13 +200,28 @@ def test_engine_closed_iterator_frees_its_slot_and_others_go_on(tiny_model: str)
         assert await collect(engine, request(3, None)) == expected
         assert stats.completion_tokens < 150
 
-    run(tiny_model, hang_up)
+    run(tiny_model, hang_up, Limits(max_batch=1), kind)
+
+
+def test_engine_long_prompt_does_not_hold_up_a_running_answer(tiny_model: str, kind: str) -> None:
+    async def interleave(engine: Engine) -> None:
+        limits_steps = 200 // 16  # steps that the long prompt takes
+        async with aclosing(engine.generate(request(0, None, max_tokens=100))) as stream:
+            await anext(stream)
+            await anext(stream)
+            long = asyncio.create_task(collect(engine, prompt([7] * 200, max_tokens=1)))
+            tokens = 0
+            while not long.done():
+                tokens += len((await anext(stream)).token_ids)
+            assert tokens >= limits_steps
+
+    run(tiny_model, interleave, Limits(step_tokens=16), kind)
 
 
 def test_engine_bad_adapter_is_refused_and_leaves_the_model_as_it_was(
-    tiny_model: str, tiny_adapters: dict[str, Path], tmp_path: Path, base_model: str
+    tiny_model: str, tiny_adapters: dict[str, Path], tmp_path: Path, base_model: str, kind: str
 ) -> None:
-    async def bad(engine: BuiltinEngine) -> None:
+    async def bad(engine: Engine) -> None:
         before = await collect(engine, request(1, None))
         foreign = save_adapter(base_model, tmp_path / "foreign", 2, ["q_proj"], seed=3)
         with pytest.raises(ConflictError, match="foreign@1"):
@@ -186,25 +236,25 @@ def test_engine_bad_adapter_is_refused_and_leaves_the_model_as_it_was(
         assert await collect(engine, request(1, None)) == before
         assert engine.adapters() == ["alpha@v1.0"]
 
-    run(tiny_model, bad)
+    run(tiny_model, bad, kind=kind)
 
 
-def test_engine_refuses_what_it_cannot_do(tiny_model: str) -> None:
-    async def refuse(engine: BuiltinEngine) -> None:
+def test_engine_refuses_what_it_cannot_do(tiny_model: str, kind: str) -> None:
+    async def refuse(engine: Engine) -> None:
         with pytest.raises(NotFoundError, match="nobody@1"):
             await collect(engine, request(0, "nobody@1"))
         with pytest.raises(UsageError, match="context of 256"):
             await collect(engine, request(0, None, max_tokens=1000))
 
-    run(tiny_model, refuse)
+    run(tiny_model, refuse, kind=kind)
 
 
-def test_engine_request_that_fails_is_told_and_harms_nobody(tiny_model: str) -> None:
-    async def fail(engine: BuiltinEngine) -> None:
+def test_engine_request_that_fails_is_told_and_harms_nobody(tiny_model: str, kind: str) -> None:
+    async def fail(engine: Engine) -> None:
         expected = await collect(engine, request(3, None))
         other = asyncio.create_task(collect(engine, request(3, None)))
         with pytest.raises(UsageError, match="token ids"):
-            await collect(engine, replace(request(0, None), prompt_ids=(10**9,)))
+            await collect(engine, prompt([10**9]))
         with pytest.raises(UnavailableError, match="generation failed"):
             await collect(engine, request(0, None, temperature=float("nan")))
         assert await other == expected
@@ -212,29 +262,52 @@ def test_engine_request_that_fails_is_told_and_harms_nobody(tiny_model: str) -> 
         stats = engine.stats()
         assert (stats.failed, stats.finished, stats.running) == (1, 3, 0)
 
-    run(tiny_model, fail)
+    run(tiny_model, fail, kind=kind)
 
 
 def test_engine_adapter_in_use_is_not_unloaded(
-    tiny_model: str, tiny_adapters: dict[str, Path]
+    tiny_model: str, tiny_adapters: dict[str, Path], kind: str
 ) -> None:
-    async def in_use(engine: BuiltinEngine) -> None:
+    async def in_use(engine: Engine) -> None:
         await engine.load_adapter("alpha@v1.0", tiny_adapters["alpha@v1.0"])
         async with aclosing(engine.generate(request(0, "alpha@v1.0"))) as stream:
             await anext(stream)
             with pytest.raises(ConflictError, match="in use"):
                 await engine.unload_adapter("alpha@v1.0")
         await engine.check()
+        await engine.unload_adapter("alpha@v1.0")
+        await engine.unload_adapter("alpha@v1.0")
 
-    run(tiny_model, in_use)
+    run(tiny_model, in_use, kind=kind)
 
 
-def test_engine_closing_fails_what_runs_with_a_clear_error(tiny_model: str) -> None:
+def test_engine_many_adapters_of_one_batch_beyond_the_resident_ranks(
+    tiny_model: str, tmp_path: Path, kind: str
+) -> None:
+    folders = {
+        f"a{i}": save_adapter(tiny_model, tmp_path / str(i), 1 + 5 * i, LINEARS[i:], seed=i)
+        for i in range(5)
+    }
+    asked = [prompt([7, 8, number], f"a{number % 5}") for number in range(10)]
+
+    async def crowd(engine: Engine) -> None:
+        for name, folder in folders.items():
+            await engine.load_adapter(name, folder)
+        results = await asyncio.gather(*(collect(engine, one) for one in asked))
+        for one, (_, ids, _) in zip(asked, results, strict=True):
+            assert ids == Alone(tiny_model, folders[one.adapter or ""])(one)
+
+    run(tiny_model, crowd, Limits(max_batch=10, hot_ranks=16), kind)
+
+
+def test_engine_closing_fails_what_runs_with_a_clear_error(tiny_model: str, kind: str) -> None:
     async def main() -> None:
-        async with running(tiny_model) as engine:
+        async with running(tiny_model, kind=kind) as engine:
             asked = asyncio.create_task(collect(engine, request(0, None, max_tokens=200)))
             await asyncio.sleep(0)
         with pytest.raises(UnavailableError, match="closing"):
             await asked
+        with pytest.raises(UnavailableError, match="not started"):
+            await engine.check()
 
     asyncio.run(main())

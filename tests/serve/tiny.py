@@ -34,15 +34,18 @@ def save_tiny_model(tokenizer: Any, folder: Path) -> str:
     return str(folder)
 
 
-def save_adapter(model_path: str, folder: Path, rank: int, targets: list[str], seed: int) -> Path:
-    """A LoRA adapter with random A and B."""
+def save_adapter(
+    model_path: str, folder: Path, rank: int, targets: list[str], seed: int, **changes: Any
+) -> Path:
+    """A LoRA adapter with random A and B of standard deviation `scale`; `changes` of its config."""
+    scale = changes.pop("scale", 0.2)
     base = AutoModelForCausalLM.from_pretrained(model_path, dtype=torch.float32)
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, task_type="CAUSAL_LM")
-    model = get_peft_model(base, config)
+    values = {"r": rank, "lora_alpha": 2 * rank, "target_modules": targets, **changes}
+    model = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM", **values))
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
         if "lora_" in name:
-            parameter.data = torch.randn(parameter.shape, generator=generator) * 0.2
+            parameter.data = torch.randn(parameter.shape, generator=generator) * scale
     model.save_pretrained(folder)
     return folder
 

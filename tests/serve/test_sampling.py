@@ -1,0 +1,44 @@
+"""Samplers choose among the tokens they may choose from, repeatably."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from serve.engine.protocol import SamplingParams
+from serve.engine.sampling import Sampler, logprobs_of
+
+HOT = SamplingParams(max_tokens=1, temperature=1.0, top_p=1.0, stop=(), seed=5)
+LOGITS = torch.log(torch.tensor([0.05, 0.4, 0.15, 0.3, 0.1]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "allowed"),
+    [
+        ({"temperature": 0.0}, {1}),
+        ({"top_k": 2}, {1, 3}),
+        ({"top_p": 0.5}, {1, 3}),
+        ({"top_k": 3, "top_p": 0.9}, {1, 2, 3}),
+        ({"top_k": 99}, {0, 1, 2, 3, 4}),
+    ],
+)
+def test_sampler_draws_only_from_what_is_allowed(
+    changes: dict[str, float], allowed: set[int]
+) -> None:
+    sampler = Sampler(replace(HOT, **changes))  # type: ignore[arg-type]
+    assert {sampler.pick(LOGITS) for _ in range(300)} == allowed
+
+
+def test_sampler_same_seed_draws_the_same_tokens() -> None:
+    first, second, other = (Sampler(replace(HOT, seed=seed)) for seed in (5, 5, 6))
+    draws = [[sampler.pick(LOGITS) for _ in range(20)] for sampler in (first, second, other)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_logprobs_are_of_the_untempered_distribution() -> None:
+    found = logprobs_of(LOGITS * 1.0, 2, 2)
+    assert found.token_id == 2
+    assert math.isclose(math.exp(found.logprob), 0.15, rel_tol=1e-5)
+    assert [token for token, _ in found.top] == [1, 3]
+    assert logprobs_of(LOGITS, 2, 0).top == ()
