@@ -5,9 +5,9 @@ not the whole. Durations end in `_s` and are seconds.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from cluster.sections import Fraction
 from cluster.sections import Section as Section
@@ -192,6 +192,15 @@ class EngineSettings(Section):
     temperature: float = Field(0.0, ge=0, le=2)
     threads: int | None = Field(None, ge=1)
     probe_s: float = Field(20.0, gt=0)
+
+    @model_validator(mode="after")
+    def _prompts_get_on(self) -> Self:
+        if self.step_tokens <= self.max_batch:
+            raise ValueError(
+                f"step_tokens is {self.step_tokens} and max_batch {self.max_batch}: a step computes one "
+                "token for each running answer first, so it must be larger; raise step_tokens"
+            )
+        return self
 
 
 class ServeSettings(Section):

@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import LoraConfig, PeftConfig
+from peft.tuners.tuners_utils import check_target_module_exists
+from peft.utils.other import get_pattern_key
+from safetensors.torch import load_file
 from torch import Tensor
 
 _PREFIX = "base_model.model."
@@ -62,9 +66,6 @@ def read_adapter(
 
     OSError, ValueError or KeyError say what does not fit.
     """
-    from peft import LoraConfig, PeftConfig
-    from safetensors.torch import load_file
-
     config = PeftConfig.from_pretrained(str(path))
     if not isinstance(config, LoraConfig):
         raise ValueError(f"only LoRA adapters are served, got {config.peft_type}")
@@ -85,8 +86,6 @@ def _check_options(config: Any) -> None:
 
 
 def _targeted(config: Any, targets: Mapping[str, Target], others: frozenset[str]) -> list[str]:
-    from peft.tuners.tuners_utils import check_target_module_exists
-
     foreign = [name for name in sorted(others) if check_target_module_exists(config, name)]
     if foreign:
         raise ValueError(f"it targets {foreign[0]!r}; only linears inside the layers are served")
@@ -111,8 +110,6 @@ def _check_names(found: set[str], names: list[str]) -> None:
 def _weights(
     name: str, tensors: Mapping[str, Tensor], target: Target, config: Any, dtype: torch.dtype
 ) -> LoraWeights:
-    from peft.utils.other import get_pattern_key
-
     rank = config.rank_pattern.get(get_pattern_key(config.rank_pattern, name), config.r)
     alpha = config.alpha_pattern.get(get_pattern_key(config.alpha_pattern, name), config.lora_alpha)
     down, up = tensors[_key(name, "A")], tensors[_key(name, "B")]

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from transformers import AutoTokenizer
+
 from cluster.errors import ConflictError, NotFoundError, UnavailableError, UsageError
 from cluster.models import base_model_path, torch_dtype
 from cluster.prompts import Message
@@ -172,12 +174,12 @@ class BuiltinEngine:
             if isinstance(what, Exception):
                 self._fail(stream, UnavailableError(f"generation failed: {what!r}"))
             else:
-                self._count(what, first=row.task.cached if what.completion_tokens == 1 else None)
+                self._count(what)
                 stream.put(what)
 
-    def _count(self, chunk: GenerationChunk, first: int | None) -> None:
+    def _count(self, chunk: GenerationChunk) -> None:
         self._counts["completion_tokens"] += len(chunk.token_ids)
-        if first is not None:
+        if chunk.completion_tokens == 1:
             self._counts["prompt_tokens"] += chunk.prompt_tokens
             self._counts["cached_tokens"] += chunk.cached_tokens
         if chunk.finish_reason:
@@ -223,8 +225,6 @@ class BuiltinEngine:
         return ids
 
     def _load(self) -> StepRunner:
-        from transformers import AutoTokenizer
-
         self._tokenizer = AutoTokenizer.from_pretrained(self._config.model.path)
         self._model = model = PackedModel(self._config.model)
         ends = model.end_tokens | {self._tokenizer.eos_token_id}

@@ -92,6 +92,11 @@ class AdapterBank:
         self._lanes = Lanes(columns)
         self._adapters: dict[str, Adapter] = {}
 
+    @property
+    def ranks(self) -> dict[str, int]:
+        """Of the loaded adapters, by name."""
+        return {name: adapter.rank for name, adapter in self._adapters.items()}
+
     def add(self, name: str, adapter: Adapter) -> None:
         """From the next step on."""
         self._adapters[name] = adapter

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn import Linear
+from transformers import AutoModelForCausalLM
 
 from cluster.errors import ConflictError
 from serve.engine import attention
@@ -40,8 +41,6 @@ class PackedModel:
     """See the module."""
 
     def __init__(self, config: ModelConfig) -> None:
-        from transformers import AutoModelForCausalLM
-
         # Ray sets OMP_NUM_THREADS=1 for actors: without this the model runs on one core
         torch.set_num_threads(config.threads)
         attention.register()

@@ -45,7 +45,7 @@ class StepRunner:
         """Compute all parts; the tasks that sample and their logits `[S, V]`."""
         for copy in step.copies:
             self._store.copy(copy.source, copy.target, copy.count)
-        arranged = arrange(step.parts)
+        arranged = arrange(step.parts, self.model.bank.ranks, self.model.device)
         packed = pack(arranged, self._store)
         self.model.bank.apply(arranged)
         logits_SV = self.model.logits(

@@ -32,6 +32,7 @@ def test_settings_precedence_is_flags_environment_file_defaults(tmp_path: Path) 
         ("trian: {epochs: 1}", r"unknown setting 'trian' \(from .*openbook.yaml\)"),
         ("train: {epoch: 1}", r"unknown setting 'train.epoch' \(from .*openbook.yaml\)"),
         ("train: {epochs: none}", r"'train.epochs' \(from .*openbook.yaml\).*got 'none'"),
+        ("serve: {engine: {max_batch: 64, step_tokens: 64}}", "raise step_tokens"),
         ("train: {epochs: 0}", r"greater than or equal to 1, got 0"),
         ("- a\n- b", "must hold a mapping"),
         ("a: [", "not valid YAML"),

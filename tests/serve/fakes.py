@@ -25,6 +25,7 @@ class ScriptedEngine:
         self.requests: list[GenerationRequest] = []
         self.loads: list[str] = []
         self.running = 0
+        self.cached_tokens = 0  # of every prompt
         self.loaded: set[str] = set()
 
     async def start(self) -> None: ...
@@ -40,7 +41,7 @@ class ScriptedEngine:
                 if isinstance(piece, OpenbookError):
                     raise piece
                 last = "stop" if done == len(self.script) else None
-                yield GenerationChunk(piece, (done,), last, prompt, done)
+                yield GenerationChunk(piece, (done,), last, prompt, done, self.cached_tokens)
         finally:
             self.running -= 1
 

@@ -48,6 +48,15 @@ def test_chat_with_documents_quotes_and_cites_them(house: House) -> None:
     assert "Hold the button" in asked.messages[-1]["content"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_chat_usage_says_how_much_of_the_prompt_was_known(house: House, stream: bool) -> None:
+    house.engine.cached_tokens = 3
+    asked = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+    response = house.chat(**asked)
+    usage = (events(response)[-1] if stream else response.json())["usage"]
+    assert usage["prompt_tokens_details"] == {"cached_tokens": 3}
+
+
 def test_chat_streamed_is_role_deltas_final_usage_done(house: House) -> None:
     response = house.chat(
         stream=True, stream_options={"include_usage": True}, rag={"corpus": "lamps"}

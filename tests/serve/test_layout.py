@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 
 from serve.engine.lanes import Lanes
 from serve.engine.runs import CALL_KEYS, attention_cost, split_runs
-from serve.engine.segments import LONG_TOKENS, Segment, arrange
+from serve.engine.segments import Segment, arrange
 from serve.engine.task import Part, Task
 
 rows = st.dictionaries(st.integers(0, 30), st.integers(1, 4000), min_size=1, max_size=12).map(
     lambda of: sorted(of.items())
 )
+RANKS = {"a": 16, "b": 16, "c": 4}
 ADAPTERS = st.sampled_from([None, "a", "b", "c"])
 asked = st.lists(
     st.tuples(ADAPTERS, st.sampled_from([1, 1, 1, 5, 40, 90])), min_size=1, max_size=12
@@ -61,7 +62,7 @@ def test_arrangement_gives_every_token_its_adapter(asked: list[tuple[str | None,
         Part(Task(adapter, [1] * count, slot=len(asked) - at), 0, count)
         for at, (adapter, count) in enumerate(asked)
     ]
-    arranged = arrange(parts)
+    arranged = arrange(parts, RANKS, "cpu")
     assert sorted(map(id, arranged.parts)) == sorted(map(id, parts))
     expected = [part.task.adapter for part in arranged.parts for _ in range(part.count)]
     got = [*arranged.mixed, *[None] * (len(expected) - len(arranged.mixed))]
@@ -75,13 +76,25 @@ def test_arrangement_gives_every_token_its_adapter(asked: list[tuple[str | None,
 
 
 def test_arrangement_of_one_adapter_is_one_segment() -> None:
-    parts = [Part(Task("a", [1] * count), 0, count) for count in (1, 5, LONG_TOKENS, 1)]
-    arranged = arrange(parts)
-    assert (arranged.mixed, arranged.segments) == ((), (Segment(0, 7 + LONG_TOKENS, "a"),))
+    parts = [Part(Task("a", [1] * count), 0, count) for count in (1, 5, 90, 1)]
+    arranged = arrange(parts, RANKS, "cpu")
+    assert (arranged.mixed, arranged.segments) == ((), (Segment(0, 97, "a"),))
+
+
+def test_arrangement_chunk_leaves_the_mixed_block_when_foreign_ranks_cost_more_than_a_call() -> (
+    None
+):
+    def mixed_tokens(count: int, device: str) -> int:
+        parts = [Part(Task("a", [1] * 9), 8, 1), Part(Task("b", [1] * count), 0, count)]
+        return len(arrange(parts, RANKS, device).mixed)
+
+    assert mixed_tokens(5, "cpu") == 6
+    assert mixed_tokens(40, "cpu") == 0  # two adapters, each on its own tokens
+    assert mixed_tokens(40, "cuda") == 41
 
 
 def test_arrangement_of_the_base_model_has_no_adapters() -> None:
-    arranged = arrange([Part(Task(None, [1] * count), 0, count) for count in (1, 50)])
+    arranged = arrange([Part(Task(None, [1] * count), 0, count) for count in (1, 50)], RANKS, "cpu")
     assert (arranged.mixed, arranged.segments) == ((), ())
 
 
