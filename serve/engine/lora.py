@@ -57,7 +57,7 @@ class LoraLinear(Module):
         super().__init__()
         self.base = base
         self.weight, self.bias = base.weight, base.bias
-        self.buffers_: Buffers | None = None
+        self.hot: Buffers | None = None
         self._name, self._current = name, current
         self._plain = type(base) is Linear  # else it may be quantised
 
@@ -70,11 +70,11 @@ class LoraLinear(Module):
         return y
 
     def _add(self, step: LoraStep, x_TI: Tensor, y_TO: Tensor) -> None:
-        if self._name in step.mixed and self.buffers_ is not None:
-            hidden_mw = linear(x_TI[: step.count], self.buffers_.down_CI[step.columns])
+        if self._name in step.mixed and self.hot is not None:
+            hidden_mw = linear(x_TI[: step.count], self.hot.down_CI[step.columns])
             if step.foreign_mw is not None:
                 hidden_mw.masked_fill_(step.foreign_mw, 0.0)
-            y_TO[: step.count].addmm_(hidden_mw, self.buffers_.up_CO[step.columns])
+            y_TO[: step.count].addmm_(hidden_mw, self.hot.up_CO[step.columns])
         for start, stop, weights in step.segments:
             own = weights.get(self._name)
             if own is not None:
@@ -151,16 +151,16 @@ class AdapterBank:
     def _write(self, lane: Lane, adapter: Adapter) -> None:
         for name, module in self._linears.items():
             own = adapter.weights.get(name)
-            if module.buffers_ is None and own is not None:
+            if module.hot is None and own is not None:
                 weight = module.weight
                 shape = (self._columns, own.down_rI.shape[1]), (self._columns, own.up_rO.shape[1])
                 kind = {"dtype": own.down_rI.dtype, "device": weight.device}
-                module.buffers_ = Buffers(
+                module.hot = Buffers(
                     torch.zeros(shape[0], **kind), torch.zeros(shape[1], **kind)
                 )
-            if module.buffers_ is not None:
-                _fill(module.buffers_.down_CI[lane.start : lane.stop], own and own.down_rI)
-                _fill(module.buffers_.up_CO[lane.start : lane.stop], own and own.up_rO)
+            if module.hot is not None:
+                _fill(module.hot.down_CI[lane.start : lane.stop], own and own.down_rI)
+                _fill(module.hot.up_CO[lane.start : lane.stop], own and own.up_rO)
 
 
 def _fill(rows: Tensor, values: Tensor | None) -> None:

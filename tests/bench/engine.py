@@ -1,10 +1,11 @@
 """The built-in engine against its parts and peers: JSON on stdout, ratios of one run only.
 
-    python -m tests.bench.engine [--layers 6] [--threads 1] [--pairs 3] [--only mixed,gemm]
+    python -m tests.bench.engine [--layers 6] [--threads 1] [--pairs 3] [--only prefix,hot_load]
 
 SmolLM2-135M (or its first layers), requests round-robin over random rank-16 adapters on all linears,
-random prompts, greedy, fixed lengths. Peers: peft with `adapter_names`, peft switching adapters,
-transformers' continuous batching (base model only: it knows no adapters). Ratios count processor time.
+random prompts, greedy, fixed lengths (`--spread 0.8`: from 0.2 to 1.8 times as long). Peers: peft with
+`adapter_names`, peft switching adapters, transformers' continuous batching (base model only: it knows
+no adapters; it generates the longest length for all). Ratios count processor time.
 """
 
 import argparse
@@ -35,12 +36,18 @@ from tests.serve.tiny import LINEARS, save_adapter
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`requests` prompts of `prompt` tokens, `tokens` generated for each, over `adapters`."""
+    """`requests` with `prompt` tokens and `tokens` generated, give or take `spread` of them."""
 
     requests: int
     prompt: int
     tokens: int
-    adapters: int
+    spread: float
+
+    def lengths(self, middle: int) -> list[int]:
+        """Of all requests, in an order that keeps long ones apart."""
+        last = max(1, self.requests - 1)
+        places = [(i * 7) % self.requests / last for i in range(self.requests)]
+        return [round(middle * (1 + self.spread * (2 * place - 1))) for place in places]
 
 
 class Bench:
@@ -48,13 +55,14 @@ class Bench:
 
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self.options = options
-        self.load = Load(options.requests, options.prompt, options.tokens, 4)
+        self.load = Load(options.requests, options.prompt, options.tokens, options.spread)
         self.path = cut_model(options.layers, folder / "model")
         self.adapters = [
             save_adapter(self.path, folder / f"adapter-{i}", 16, LINEARS, seed=i, scale=0.02)
             for i in range(5)
         ]
         self.prompts = prompts(self.load)
+        self.tokens = self.load.lengths(self.load.tokens)[::-1]
         self.loop = asyncio.new_event_loop()
         self.model = model = ModelConfig(self.path, options.dtype, "cpu", options.threads, 128)
         config = BuiltinConfig(model, self.load.requests, 2, options.step_tokens, 1024, 60.0)
@@ -73,12 +81,10 @@ class Bench:
         """All requests at once; fresh prompts, so that no prefix is known."""
         names = [f"a{i % adapters}" if adapters else None for i in range(self.load.requests)]
         fresh = prompts(self.load, seed=int.from_bytes(os.urandom(4)))
-        requests = zip(fresh, names, strict=True)
+        requests = zip(fresh, names, self.tokens, strict=True)
 
         async def all_of_them() -> None:
-            await asyncio.gather(
-                *(self.collect(ids, name, self.load.tokens) for ids, name in requests)
-            )
+            await asyncio.gather(*(self.collect(*request) for request in requests))
 
         self.do(all_of_them())
 
@@ -96,7 +102,7 @@ def mixed(bench: Bench) -> dict[str, Any]:
 
 def peft_names(bench: Bench) -> dict[str, Any]:
     """L2: one padded batch with peft's `adapter_names`."""
-    peer = engine_peers.peft_names(bench.path, bench.adapters[:4], bench.prompts, bench.load.tokens)
+    peer = engine_peers.peft_names(bench.path, bench.adapters[:4], bench.prompts, bench.tokens)
     return paired(peer, lambda: bench.serve(4), bench.options.pairs)
 
 
@@ -110,7 +116,7 @@ def peft_switch(bench: Bench) -> dict[str, Any]:
 
 def generate_batch(bench: Bench) -> dict[str, Any]:
     """L6: the base model in transformers' continuous batching."""
-    peer = engine_peers.generate_batch(bench.path, bench.prompts, bench.load.tokens)
+    peer = engine_peers.generate_batch(bench.path, bench.prompts, bench.tokens)
     return paired(peer, lambda: bench.serve(0), bench.options.pairs)
 
 
@@ -178,8 +184,10 @@ SECTIONS: dict[str, Callable[[Bench], dict[str, Any]]] = {
 
 def prompts(load: Load, seed: int = 0) -> list[list[int]]:
     generator = torch.Generator().manual_seed(seed)
-    shape = (load.requests, load.prompt)
-    return torch.randint(10, 40000, shape, generator=generator).tolist()
+    return [
+        torch.randint(10, 40000, (length,), generator=generator).tolist()
+        for length in load.lengths(load.prompt)
+    ]
 
 
 def cut_model(layers: int, folder: Path) -> str:
@@ -202,6 +210,7 @@ def main() -> None:
         ("tokens", 32), ("step-tokens", 256),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--spread", type=float, default=0.0)
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--only", default=",".join(SECTIONS))
     options = parser.parse_args()

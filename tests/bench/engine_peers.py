@@ -18,34 +18,37 @@ Prompts = Sequence[Sequence[int]]
 
 
 def peft_names(
-    path: str, adapters: Sequence[Path], prompts: Prompts, tokens: int
+    path: str, adapters: Sequence[Path], prompts: Prompts, tokens: Sequence[int]
 ) -> Callable[[], Any]:
-    """All rows in one batch, each with its adapter's name."""
+    """All rows in one batch, padded at the left, each with its adapter's name, until all are done."""
     model = _peft(path, adapters)
-    ids_BT = torch.tensor(prompts)
+    width = max(map(len, prompts))
+    ids_BT = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in prompts])
+    mask_BT = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts])
     names = [f"a{i % len(adapters)}" for i in range(len(prompts))]
-    return lambda: _generate(model, ids_BT, tokens, adapter_names=names)
+    return lambda: _generate(model, ids_BT, mask_BT, max(tokens), adapter_names=names)
 
 
 def peft_switch(
-    path: str, adapters: Sequence[Path], prompts: Prompts, tokens: int
+    path: str, adapters: Sequence[Path], prompts: Prompts, tokens: Sequence[int]
 ) -> Callable[[], Any]:
     """One row after the other, its adapter made the active one."""
     model = _peft(path, adapters)
 
     def run() -> None:
-        for i, ids in enumerate(prompts):
+        for i, (ids, count) in enumerate(zip(prompts, tokens, strict=True)):
             model.set_adapter(f"a{i % len(adapters)}")
-            _generate(model, torch.tensor([ids]), tokens)
+            ids_1T = torch.tensor([ids])
+            _generate(model, ids_1T, torch.ones_like(ids_1T), count)
 
     return run
 
 
-def generate_batch(path: str, prompts: Prompts, tokens: int) -> Callable[[], Any]:
+def generate_batch(path: str, prompts: Prompts, tokens: Sequence[int]) -> Callable[[], Any]:
     """transformers' continuous batching, as documented for CPUs."""
     model = AutoModelForCausalLM.from_pretrained(path, attn_implementation="paged|sdpa").eval()
     config = GenerationConfig(
-        max_new_tokens=tokens,
+        max_new_tokens=max(tokens),
         eos_token_id=-1,
         do_sample=False,
         num_blocks=256,
@@ -98,10 +101,12 @@ def _peft(path: str, adapters: Sequence[Path]) -> Any:
 
 
 @torch.inference_mode()
-def _generate(model: Any, ids_BT: torch.Tensor, tokens: int, **kwargs: Any) -> None:
+def _generate(
+    model: Any, ids_BT: torch.Tensor, mask_BT: torch.Tensor, tokens: int, **kwargs: Any
+) -> None:
     model.generate(
         input_ids=ids_BT,
-        attention_mask=torch.ones_like(ids_BT),
+        attention_mask=mask_BT,
         max_new_tokens=tokens,
         min_new_tokens=tokens,
         do_sample=False,

@@ -8,6 +8,7 @@ from transformers import AutoTokenizer
 from cluster.adapters import AdapterRegistry
 from cluster.objects import LocalStore
 from cluster.settings import ServeSettings
+from tests.serve.engines import Alone
 from tests.serve.fakes import ScriptedEngine, StaticRetriever
 from tests.serve.house import QUOTING, TEXTS, House
 from tests.serve.published import make_hits, publish
@@ -28,6 +29,12 @@ def tiny_adapters(tiny_model: str, tmp_path_factory: pytest.TempPathFactory) -> 
         "alpha@v1.0": save_adapter(tiny_model, folder / "alpha", 4, LINEARS, seed=1),
         "beta@v1.0": save_adapter(tiny_model, folder / "beta", 16, ["q_proj", "v_proj"], seed=2),
     }
+
+
+@pytest.fixture(scope="session")
+def alone(tiny_model: str, tiny_adapters: dict[str, Path]) -> dict[str | None, Alone]:
+    names = [None, *tiny_adapters]
+    return {name: Alone(tiny_model, tiny_adapters.get(name or "")) for name in names}
 
 
 @pytest.fixture

@@ -12,18 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.errors import ConflictError, NotFoundError, UnavailableError, UsageError
+from cluster.errors import NotFoundError, UnavailableError, UsageError
 from serve.engine.protocol import Engine, GenerationRequest
 from tests.serve.engines import ENGINES, Alone, Limits, collect, prompt, request, run, running
-from tests.serve.tiny import LINEARS, save_adapter
 
 pytestmark = pytest.mark.parametrize("kind", sorted(ENGINES))
-
-
-@pytest.fixture(scope="module")
-def alone(tiny_model: str, tiny_adapters: dict[str, Path]) -> dict[str | None, Alone]:
-    names = [None, *tiny_adapters]
-    return {name: Alone(tiny_model, tiny_adapters.get(name or "")) for name in names}
 
 
 def mixed_requests(adapters: list[str], count: int) -> list[GenerationRequest]:
@@ -121,27 +114,6 @@ def test_engine_requests_that_arrive_together_compute_their_prefix_once(
     run(tiny_model, together, kind=kind)
 
 
-def test_engine_same_question_differs_by_adapter_and_base_is_untouched_after_unload(
-    tiny_model: str, tiny_adapters: dict[str, Path], kind: str
-) -> None:
-    async def switch(engine: Engine) -> None:
-        before = await collect(engine, request(1, None))
-        for name, folder in tiny_adapters.items():
-            await engine.load_adapter(name, folder)
-            assert (await collect(engine, request(1, name)))[1] != before[1]
-            assert await collect(engine, request(1, None)) == before
-        assert engine.adapters() == ["alpha@v1.0", "beta@v1.0"]
-        beta = await collect(engine, request(1, "beta@v1.0"))
-        await engine.unload_adapter("alpha@v1.0")
-        assert await collect(engine, request(1, "beta@v1.0")) == beta
-        await engine.unload_adapter("beta@v1.0")
-        assert await collect(engine, request(1, None)) == before
-        await engine.load_adapter("beta@v1.0", tiny_adapters["beta@v1.0"])
-        assert await collect(engine, request(1, "beta@v1.0")) == beta
-
-    run(tiny_model, switch, kind=kind)
-
-
 def test_engine_sampling_repeats_by_seed_whatever_else_runs(tiny_model: str, kind: str) -> None:
     async def sample(engine: Engine) -> None:
         hot = {"temperature": 1.0, "top_p": 0.9, "top_k": 50, "max_tokens": 8}
@@ -218,27 +190,6 @@ def test_engine_long_prompt_does_not_hold_up_a_running_answer(tiny_model: str, k
     run(tiny_model, interleave, Limits(step_tokens=16), kind)
 
 
-def test_engine_bad_adapter_is_refused_and_leaves_the_model_as_it_was(
-    tiny_model: str, tiny_adapters: dict[str, Path], tmp_path: Path, base_model: str, kind: str
-) -> None:
-    async def bad(engine: Engine) -> None:
-        before = await collect(engine, request(1, None))
-        foreign = save_adapter(base_model, tmp_path / "foreign", 2, ["q_proj"], seed=3)
-        with pytest.raises(ConflictError, match="foreign@1"):
-            await engine.load_adapter("foreign@1", foreign)
-        await engine.load_adapter("alpha@v1.0", tiny_adapters["alpha@v1.0"])
-        alpha = await collect(engine, request(1, "alpha@v1.0"))
-        with pytest.raises(ConflictError, match="foreign@1"):
-            await engine.load_adapter("foreign@1", foreign)
-        with pytest.raises(ConflictError, match="missing@1"):
-            await engine.load_adapter("missing@1", tmp_path / "missing")
-        assert await collect(engine, request(1, "alpha@v1.0")) == alpha
-        assert await collect(engine, request(1, None)) == before
-        assert engine.adapters() == ["alpha@v1.0"]
-
-    run(tiny_model, bad, kind=kind)
-
-
 def test_engine_refuses_what_it_cannot_do(tiny_model: str, kind: str) -> None:
     async def refuse(engine: Engine) -> None:
         with pytest.raises(NotFoundError, match="nobody@1"):
@@ -263,41 +214,6 @@ def test_engine_request_that_fails_is_told_and_harms_nobody(tiny_model: str, kin
         assert (stats.failed, stats.finished, stats.running) == (1, 3, 0)
 
     run(tiny_model, fail, kind=kind)
-
-
-def test_engine_adapter_in_use_is_not_unloaded(
-    tiny_model: str, tiny_adapters: dict[str, Path], kind: str
-) -> None:
-    async def in_use(engine: Engine) -> None:
-        await engine.load_adapter("alpha@v1.0", tiny_adapters["alpha@v1.0"])
-        async with aclosing(engine.generate(request(0, "alpha@v1.0"))) as stream:
-            await anext(stream)
-            with pytest.raises(ConflictError, match="in use"):
-                await engine.unload_adapter("alpha@v1.0")
-        await engine.check()
-        await engine.unload_adapter("alpha@v1.0")
-        await engine.unload_adapter("alpha@v1.0")
-
-    run(tiny_model, in_use, kind=kind)
-
-
-def test_engine_many_adapters_of_one_batch_beyond_the_resident_ranks(
-    tiny_model: str, tmp_path: Path, kind: str
-) -> None:
-    folders = {
-        f"a{i}": save_adapter(tiny_model, tmp_path / str(i), 1 + 5 * i, LINEARS[i:], seed=i)
-        for i in range(5)
-    }
-    asked = [prompt([7, 8, number], f"a{number % 5}") for number in range(10)]
-
-    async def crowd(engine: Engine) -> None:
-        for name, folder in folders.items():
-            await engine.load_adapter(name, folder)
-        results = await asyncio.gather(*(collect(engine, one) for one in asked))
-        for one, (_, ids, _) in zip(asked, results, strict=True):
-            assert ids == Alone(tiny_model, folders[one.adapter or ""])(one)
-
-    run(tiny_model, crowd, Limits(max_batch=10, hot_ranks=16), kind)
 
 
 def test_engine_closing_fails_what_runs_with_a_clear_error(tiny_model: str, kind: str) -> None:
