@@ -155,9 +155,7 @@ class AdapterBank:
                 weight = module.weight
                 shape = (self._columns, own.down_rI.shape[1]), (self._columns, own.up_rO.shape[1])
                 kind = {"dtype": own.down_rI.dtype, "device": weight.device}
-                module.hot = Buffers(
-                    torch.zeros(shape[0], **kind), torch.zeros(shape[1], **kind)
-                )
+                module.hot = Buffers(torch.zeros(shape[0], **kind), torch.zeros(shape[1], **kind))
             if module.hot is not None:
                 _fill(module.hot.down_CI[lane.start : lane.stop], own and own.down_rI)
                 _fill(module.hot.up_CO[lane.start : lane.stop], own and own.up_rO)

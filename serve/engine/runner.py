@@ -3,7 +3,9 @@
 S sampled tokens, V vocabulary.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -18,6 +20,7 @@ from serve.engine.sampling import logprobs_of
 from serve.engine.segments import arrange
 from serve.engine.task import Step, Task
 
+_CGROUP = Path("/sys/fs/cgroup")
 Pick = tuple[int, TokenLogprob | None]
 
 
@@ -95,4 +98,18 @@ def _available_bytes(device: str) -> int:
         return int(free)
     with open("/proc/meminfo", encoding="ascii") as lines:
         kib = next(line.split()[1] for line in lines if line.startswith("MemAvailable"))
-    return int(kib) * 1024
+    return min(int(kib) * 1024, _left_in_container())
+
+
+def _left_in_container() -> int:
+    """What a container's limit leaves (cgroup 2), which the machine's numbers do not show."""
+    try:
+        limit = (_CGROUP / "memory.max").read_text("ascii").strip()
+        used = int((_CGROUP / "memory.current").read_text("ascii"))
+        stat = dict(
+            line.split() for line in (_CGROUP / "memory.stat").read_text("ascii").splitlines()
+        )
+        used -= int(stat.get("inactive_file", 0))  # files in memory that give way
+    except (OSError, ValueError):
+        return sys.maxsize
+    return sys.maxsize if limit == "max" else max(0, int(limit) - used)
