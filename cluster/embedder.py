@@ -48,7 +48,7 @@ class Embedder:
     """
 
     def __init__(self, path: str, dtype: str = "float32", batch_tokens: int = 8192) -> None:
-        self._path = path
+        self.path = path
         self._dtype = dtype
         self._batch_tokens = batch_tokens
         self.work = Work()
@@ -122,7 +122,7 @@ class Embedder:
     def _model(self) -> Any:
         from sentence_transformers import SentenceTransformer
 
-        return SentenceTransformer(self._path, model_kwargs={"dtype": self._dtype}).eval()
+        return SentenceTransformer(self.path, model_kwargs={"dtype": self._dtype}).eval()
 
 
 def batches(lengths_N: np.ndarray, budget: int) -> Iterator[np.ndarray]:

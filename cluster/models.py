@@ -79,6 +79,14 @@ def embedder_path(models: ModelSettings) -> str:
     return str(_folder_with("models.embedder", folder, "modules.json"))
 
 
+def reranker_path(setting: str) -> str:
+    """A folder, or a Hugging Face id, of the cross-encoder that `retrieval.rerank_model` names."""
+    if not setting.startswith(PACKAGE):
+        return setting
+    folder = _package_folder("retrieval.rerank_model", setting)
+    return str(_folder_with("retrieval.rerank_model", folder, "config.json"))
+
+
 def _package_folder(setting: str, value: str) -> Path:
     name = value.removeprefix(PACKAGE)
     spec = importlib.util.find_spec(name.replace("-", "_"))

@@ -15,8 +15,9 @@ from cluster.corpora import Corpora
 from cluster.datasets import Datasets
 from cluster.embedder import Embedder
 from cluster.milvus_lite import EmbeddedMilvus
-from cluster.models import embedder_dtype, embedder_path, model_id
+from cluster.models import embedder_dtype, embedder_path, model_id, reranker_path
 from cluster.objects import ObjectStore, open_store
+from cluster.rerank import Reranker
 from cluster.retrieval import Retriever
 from cluster.runtime import quiet_libraries, start_ray, stop_ray
 from cluster.settings import Settings
@@ -94,8 +95,14 @@ class Session:
     @cached_property
     def retriever(self) -> Retriever:
         """Question -> chunks."""
-        name = model_id(self.settings.models.embedder)
-        return Retriever(self.embedder, self.vectors, self.settings.retrieval, name)
+        settings, name = self.settings.retrieval, model_id(self.settings.models.embedder)
+        return Retriever(self.embedder, self.vectors, settings, name, self._reranker())
+
+    def _reranker(self) -> Reranker | None:
+        setting = self.settings.retrieval.rerank_model
+        if not setting:
+            return None
+        return Reranker(reranker_path(setting), embedder_dtype(self.settings.models))
 
     def start_ray(self) -> None:
         """Ray for this process; what this call started ends with the session."""

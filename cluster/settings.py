@@ -116,13 +116,16 @@ class IngestSettings(Section):
 class RetrievalSettings(Section):
     """The same retriever for training sets, serving and `search`.
 
-    `hybrid` is `dense` where Milvus has no BM25 functions; `sparse` is an error there.
+    `hybrid` is `dense` where Milvus has no BM25 functions; `sparse` is an error there. `rerank_model` is
+    a cross-encoder, named as in `models`, that orders `rerank_candidates` hits anew; empty means none.
     """
 
     mode: Literal["hybrid", "dense", "sparse"] = "hybrid"
     top_k: int = Field(4, ge=1, le=100)
     candidates: int = Field(50, ge=1)
     rrf_k: int = Field(60, ge=1)
+    rerank_model: str = ""
+    rerank_candidates: int = Field(20, ge=1, le=1000)
 
 
 class TrainSettings(Section):
@@ -208,7 +211,9 @@ class ServeSettings(Section):
 
     A request may take `request_timeout_s`, or less by its `x-request-timeout-seconds` header, and
     retrieval `retrieval_timeout_s` of it. A silent stream gets a comment every `heartbeat_s`. Names
-    of adapters and corpora are looked up again after `registry_ttl_s`.
+    of adapters and corpora are looked up again after `registry_ttl_s`. Questions that come while others
+    are searched for are embedded and searched together, `retrieval_batch` at most; the vectors of the
+    last `cached_queries` questions are kept.
     """
 
     host: str = "127.0.0.1"
@@ -219,6 +224,8 @@ class ServeSettings(Section):
     heartbeat_s: float = Field(10.0, gt=0)
     max_body_kib: int = Field(1024, ge=1)
     registry_ttl_s: float = Field(2.0, ge=0)
+    retrieval_batch: int = Field(64, ge=1)
+    cached_queries: int = Field(4096, ge=0)
     require_retrieval: bool = False
     engine: EngineSettings = EngineSettings()
     gateway: AutoscaleSettings = AutoscaleSettings(

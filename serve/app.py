@@ -97,14 +97,9 @@ class RetrieverReplica:
     """One embedder and one connection to Milvus."""
 
     async def __init__(self, settings: Settings) -> None:  # type: ignore[misc]  # Serve awaits it
-        session = Session.for_worker(settings)
-        serve = settings.serve
+        session = Session.for_worker(_patient_for_no_longer(settings))
         self._retriever = LiveRetriever(
-            session.corpora,
-            session.retriever,
-            session.embedder,
-            serve.registry_ttl_s,
-            serve.retrieval_timeout_s,
+            session.corpora, session.retriever, session.embedder, settings.serve
         )
         await self._retriever.start()
 
@@ -115,6 +110,13 @@ class RetrieverReplica:
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """See `serve.ports.Retrieving`."""
         return await self._retriever.embed(texts)
+
+
+def _patient_for_no_longer(settings: Settings) -> Settings:
+    """A Milvus that hangs must not keep a thread for longer than the caller waits."""
+    longest_s = min(settings.milvus.timeout_s, settings.serve.retrieval_timeout_s)
+    milvus = settings.milvus.model_copy(update={"timeout_s": longest_s})
+    return settings.model_copy(update={"milvus": milvus})
 
 
 class GeneratorReplica:

@@ -42,7 +42,7 @@ CLUSTER = {
     "datasets", "doctor", "doctor_cli", "embedder", "errors", "keys", "leases", "milvus_calls",
     "milvus_lite", "models",
     "objects", "objects_local", "objects_s3", "options", "pointers", "prompts", "quotes", "records",
-    "resolve", "retrieval", "rows", "runtime", "search_cli", "sections", "session", "set_settings",
+    "rerank", "resolve", "retrieval", "rows", "runtime", "search_cli", "sections", "session", "set_settings",
     "settings", "vectors",
 }  # fmt: skip
 

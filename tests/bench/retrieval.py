@@ -2,14 +2,18 @@
 
 DATA_FOLDER holds `corpus.jsonl`, `qa.jsonl` and `qrels.tsv` (BEIR's judgments). nDCG@10 and recall@10 of
 dense, sparse and hybrid search, a document ranked by its best chunk; queries are `metadata.claim` where
-there is one, else the questions. Then 16 questions at once against one by one.
+there is one, else the questions. Then 16 questions at once against one by one, and the same of 16 callers
+of the retriever that serves, with what its batching adds where there is only one.
 """
 
+import asyncio
 import csv
 import json
 import os
+import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from math import log2
 from pathlib import Path
@@ -19,8 +23,10 @@ from cluster.console import Console
 from cluster.corpora import Generation
 from cluster.retrieval import Retriever
 from cluster.session import Session
-from cluster.settings import RaySettings, Settings
+from cluster.settings import RaySettings, ServeSettings, Settings
 from data_prep.corpus.ingest import ingest
+from serve.ports import Query
+from serve.retriever import LiveRetriever
 from tests.bench.measure import paired, report
 
 _K = 10
@@ -51,6 +57,7 @@ def main(folder: str, split: str = "test") -> None:
                 pairs=7,
                 by="wall_s",
             )
+            served = _served(session, generation, some)
     report("retrieval", {
         "data": Path(folder).name,
         "split": split,
@@ -58,6 +65,7 @@ def main(folder: str, split: str = "test") -> None:
         "documents": ingested["documents"]["added"],
         "quality": quality,
         "sixteen_at_once_to_one_by_one": batching,
+        **served,
     })  # fmt: skip
 
 
@@ -85,6 +93,46 @@ def ndcg(ranked: Sequence[str], relevant: Mapping[str, int], k: int = _K) -> flo
     ideal = sum(gain / log2(place + 2) for place, gain in enumerate(best))
     found = sum(gain / log2(place + 2) for place, gain in enumerate(gains))
     return found / ideal if ideal else 0.0
+
+
+def _served(session: Session, generation: Generation, some: Sequence[str]) -> dict[str, Any]:
+    """The live retriever without its memory of questions, else nothing would be measured."""
+    settings = ServeSettings(cached_queries=0)
+    live = LiveRetriever(session.corpora, session.retriever, session.embedder, settings)
+    queries = [Query(generation.corpus, (question,)) for question in some]
+
+    async def one_by_one() -> None:
+        for query in queries:
+            await live.retrieve(query)
+
+    async def together() -> None:
+        await asyncio.gather(*map(live.retrieve, queries))
+
+    together_ratio = paired(
+        lambda: asyncio.run(one_by_one()), lambda: asyncio.run(together()), pairs=7, by="wall_s"
+    )
+    return {
+        "sixteen_callers_to_one_by_one": together_ratio,
+        "one_caller": asyncio.run(_one_caller(session.retriever, live, generation, queries)),
+    }
+
+
+async def _one_caller(
+    retriever: Retriever, live: LiveRetriever, generation: Generation, queries: Sequence[Query]
+) -> dict[str, float]:
+    """Medians over pairs: the plain call, and what the live one takes more."""
+    plain, added = [], []
+    for query in [*queries, *queries, *queries]:
+        start = time.perf_counter()
+        retriever.retrieve(generation, query.questions)
+        between = time.perf_counter()
+        await live.retrieve(query)
+        plain.append(between - start)
+        added.append(time.perf_counter() - between - plain[-1])
+    return {
+        "plain_ms": round(1000 * statistics.median(plain), 2),
+        "batcher_adds_ms": round(1000 * statistics.median(added), 2),
+    }
 
 
 def _retriever(session: Session, mode: str) -> Retriever:
