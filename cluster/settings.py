@@ -181,7 +181,8 @@ class EngineSettings(Section):
     `hot_ranks` together run side by side in one batch; above, each token by itself.
     `max_new_tokens` and `temperature` are for requests that say nothing (0 is greedy: an answer that
     cites should be repeatable). No `threads` means all CPUs that the process may use. A step or a
-    probe that takes longer than `probe_s` counts as a dead engine.
+    probe that takes longer than `probe_s` counts as a dead engine. `max_adapters` are loaded at once, of
+    rank `max_rank` at most; downloaded ones take `adapter_disk_mib` of disk, more only while in use.
     """
 
     kind: Literal["auto", "builtin"] = "auto"
@@ -192,6 +193,8 @@ class EngineSettings(Section):
     context_tokens: int = Field(4096, ge=128)
     max_new_tokens: int = Field(128, ge=1)
     max_adapters: int = Field(8, ge=1)
+    max_rank: int = Field(64, ge=1)
+    adapter_disk_mib: int = Field(2048, ge=1)
     temperature: float = Field(0.0, ge=0, le=2)
     threads: int | None = Field(None, ge=1)
     probe_s: float = Field(20.0, gt=0)

@@ -16,7 +16,7 @@ from cluster.keys import seed_of
 from cluster.prompts import ABSTENTION, Message, render, render_target
 from cluster.records import Hit, hit_summary
 from cluster.settings import ServeSettings
-from serve.adapters import BASE
+from serve.adapters.names import BASE
 from serve.citations import Citation, annotate, cite
 from serve.engine.protocol import (
     FinishReason,

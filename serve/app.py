@@ -25,7 +25,11 @@ from cluster.prompts import PROMPT_HASH, Message
 from cluster.resolve import flatten, load_settings
 from cluster.session import Session
 from cluster.settings import Settings
-from serve.adapters import AdapterCache, AdapterNames, CacheLimits, Fit
+from serve.adapters.cache import AdapterCache
+from serve.adapters.disk import Disk
+from serve.adapters.files import AdapterFiles
+from serve.adapters.fit import Fit
+from serve.adapters.names import AdapterNames
 from serve.answer import Answerer
 from serve.border import access_log
 from serve.catalog import Catalog
@@ -63,6 +67,9 @@ def build_app(settings: Settings) -> ray_serve.Application:
     retriever = deploy(RetrieverReplica, RETRIEVER)
     generator = deploy(GeneratorReplica, GENERATOR)
     return deploy(ray_serve.ingress()(GatewayReplica), GATEWAY, retriever, generator)
+
+
+MIB = 1024 * 1024
 
 
 class GatewayReplica:
@@ -148,11 +155,12 @@ class GeneratorReplica:
 def make_generator(session: Session) -> Generator:
     """The engine of the settings with its adapter cache; `start` loads the model."""
     settings = session.settings
+    limits = settings.serve.engine
     engine = open_engine(settings)
-    fit = Fit(model_id(settings.models.base), PROMPT_HASH)
-    limits = CacheLimits(settings.serve.engine.max_adapters, settings.serve.registry_ttl_s)
-    cache = AdapterCache(engine, session.adapters, session.cache / "adapters", fit, limits)
-    return Generator(engine, cache)
+    fit = Fit(model_id(settings.models.base), PROMPT_HASH, limits.max_rank)
+    disk = Disk(session.cache / "adapters", limits.adapter_disk_mib * MIB)
+    files = AdapterFiles(session.adapters, disk, fit, settings.serve.registry_ttl_s)
+    return Generator(engine, AdapterCache(engine, files, limits.max_adapters))
 
 
 class RemoteRetriever:

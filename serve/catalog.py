@@ -7,7 +7,7 @@ from typing import Any
 from cluster.adapters import LATEST, PROD, AdapterRegistry
 from cluster.errors import NotFoundError
 from cluster.records import AdapterManifest
-from serve.adapters import BASE
+from serve.adapters.names import BASE, shown
 from serve.ttl import TtlCache
 
 Card = dict[str, Any]
@@ -32,7 +32,7 @@ class Catalog:
             if card["id"] == model:
                 return card
         known = ", ".join(card["id"] for card in cards)
-        raise NotFoundError(f"model {model!r} does not exist (known: {known})")
+        raise NotFoundError(f"model {shown(model)} does not exist (known: {known})")
 
     def _read(self, _: str) -> list[Card]:
         cards = [_card(BASE, root=self._base_model, parent=None, created=0)]

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, aclosing
 
 from cluster.errors import UsageError
 from cluster.prompts import Message
-from serve.adapters import AdapterCache
+from serve.adapters.cache import AdapterCache
 from serve.engine.protocol import Engine, EngineStats, GenerationChunk, GenerationRequest
 
 

@@ -13,7 +13,11 @@ from fastapi import FastAPI
 from cluster.adapters import AdapterRegistry
 from cluster.prompts import PROMPT_HASH
 from cluster.settings import ServeSettings
-from serve.adapters import AdapterCache, AdapterNames, CacheLimits, Fit
+from serve.adapters.cache import AdapterCache
+from serve.adapters.disk import Disk
+from serve.adapters.files import AdapterFiles
+from serve.adapters.fit import Fit
+from serve.adapters.names import AdapterNames
 from serve.answer import Answerer
 from serve.catalog import Catalog
 from serve.gateway import Parts, build_gateway
@@ -40,10 +44,9 @@ class House:
     settings: ServeSettings
 
     def app(self) -> FastAPI:
-        fit = Fit(BASE_MODEL, PROMPT_HASH)
-        limits = CacheLimits(max_adapters=2, retry_s=0.0)
-        cache = AdapterCache(self.engine, self.registry, self.folder / "cache", fit, limits)
-        generator = Generator(self.engine, cache)
+        fit = Fit(BASE_MODEL, PROMPT_HASH, max_rank=64)
+        files = AdapterFiles(self.registry, Disk(self.folder / "cache", 1 << 20), fit, retry_s=0.0)
+        generator = Generator(self.engine, AdapterCache(self.engine, files, max_adapters=2))
         names = AdapterNames(self.registry, BASE_MODEL, ttl_s=0.0)
         answerer = Answerer(names, self.retriever, generator, self.settings)
         catalog = Catalog(self.registry, BASE_MODEL, ttl_s=0.0)

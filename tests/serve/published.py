@@ -14,19 +14,20 @@ CREATED = "2026-01-02T03:04:05+00:00"
 def publish(
     registry: AdapterRegistry, folder: Path, name: str, version: str, **changes: object
 ) -> AdapterRef:
-    """A version with the files of `folder` (a config of rank 4 is made when it is not there)."""
+    """A version with the files of `folder` (a config of rank 4 on q_proj is made when it is not there)."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "adapter_config.json"
     if not config.exists():
-        config.write_text(json.dumps({"r": 4}))
+        config.write_text(json.dumps({"r": 4, "target_modules": ["q_proj"]}))
+    told = json.loads(config.read_text())
     values = {
         "name": name,
         "version": version,
         "base_model": BASE_MODEL,
         "mode": "raft",
         "method": "lora",
-        "rank": json.loads(config.read_text())["r"],
-        "target_modules": ("q_proj",),
+        "rank": told["r"],
+        "target_modules": tuple(told["target_modules"]),
         "prompt_hash": PROMPT_HASH,
         "created": CREATED,
         "files": {},

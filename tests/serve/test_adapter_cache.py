@@ -1,6 +1,7 @@
 """Adapters while serving: loaded once, checked before anything is evicted, never evicted in use."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from cluster.adapters import AdapterRegistry
 from cluster.errors import ConflictError, NotFoundError, UnavailableError
 from cluster.objects import LocalStore
 from cluster.prompts import PROMPT_HASH
-from serve.adapters import AdapterCache, AdapterNames, CacheLimits, Fit
+from serve.adapters.cache import AdapterCache
+from serve.adapters.disk import Disk
+from serve.adapters.files import AdapterFiles
+from serve.adapters.fit import Fit
 from serve.ttl import TtlCache
 from tests.serve.fakes import ScriptedEngine
 from tests.serve.published import BASE_MODEL, publish
@@ -32,11 +36,9 @@ def run(
 ) -> None:
     async def main() -> None:
         engine = ScriptedEngine([])
-        limits = CacheLimits(max_adapters=2, retry_s=retry_s)
-        fit = Fit(BASE_MODEL, PROMPT_HASH)
-        await asyncio.wait_for(
-            test(AdapterCache(engine, registry, folder / "cache", fit, limits), engine), 10
-        )
+        disk, fit = Disk(folder / "cache", 1 << 20), Fit(BASE_MODEL, PROMPT_HASH, max_rank=64)
+        files = AdapterFiles(registry, disk, fit, retry_s)
+        await asyncio.wait_for(test(AdapterCache(engine, files, max_adapters=2), engine), 10)
 
     asyncio.run(main())
 
@@ -135,23 +137,58 @@ def test_cache_caller_that_hangs_up_while_loading_harms_no_other(
     run(registry, tmp_path, test)
 
 
-def test_names_promotion_is_seen_and_unknown_names_are_404(
+class GatedStore(LocalStore):
+    """Holds downloads below a prefix until it is opened."""
+
+    def __init__(self, root: Path, prefix: str) -> None:
+        super().__init__(root)
+        self.prefix = prefix
+        self.opened = threading.Event()
+        self.asked = threading.Event()
+
+    def download(self, key: str, path: Path) -> None:
+        if key.startswith(self.prefix):
+            self.asked.set()
+            assert self.opened.wait(10)
+        super().download(key, path)
+
+
+def test_cache_slow_download_does_not_hold_up_another_adapter(
     registry: AdapterRegistry, tmp_path: Path
 ) -> None:
-    publish(registry, tmp_path / "a2", "a", "v2", created="2026-03-01T00:00:00+00:00")
-    registry.promote("a", "v1")
+    slow = GatedStore(tmp_path / "store", "adapters/a/")
 
-    async def main() -> None:
-        names = AdapterNames(registry, BASE_MODEL, ttl_s=0.0)
-        assert await names.resolve("base") is None
-        assert await names.resolve("a") == "a@v1"
-        registry.promote("a", "v2")
-        assert await names.resolve("a") == "a@v2"
-        for wrong in ("zzz", "a@v9", "../../a", "A B", "", "a/b@c"):
-            with pytest.raises(NotFoundError):
-                await names.resolve(wrong)
+    async def test(cache: AdapterCache, engine: ScriptedEngine) -> None:
+        first = asyncio.create_task(use(cache, "a@v1"))
+        await asyncio.to_thread(slow.asked.wait, 5)
+        await use(cache, "b@v1")
+        assert engine.loads == ["b@v1"]
+        slow.opened.set()
+        await first
+        assert engine.loads == ["b@v1", "a@v1"]
 
-    asyncio.run(main())
+    try:
+        run(AdapterRegistry(slow), tmp_path, test)
+    finally:
+        slow.opened.set()
+
+
+def test_cache_evict_forgets_an_idle_adapter_and_refuses_one_in_use(
+    registry: AdapterRegistry, tmp_path: Path
+) -> None:
+    async def test(cache: AdapterCache, engine: ScriptedEngine) -> None:
+        async with cache.lease("a@v1"):
+            assert cache.in_use == {"a@v1": 1}
+            with pytest.raises(ConflictError, match="used by 1"):
+                await cache.evict("a@v1")
+        assert cache.in_use == {"a@v1": 0}
+        assert await cache.evict("a@v1")
+        assert engine.adapters() == []
+        assert not await cache.evict("a@v1")
+        await use(cache, "a@v1")
+        assert engine.loads == ["a@v1", "a@v1"]
+
+    run(registry, tmp_path, test)
 
 
 def test_ttl_cache_reads_again_only_after_its_time_and_outlives_its_source() -> None:
