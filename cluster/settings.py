@@ -183,6 +183,8 @@ class EngineSettings(Section):
     cites should be repeatable). No `threads` means all CPUs that the process may use. A step or a
     probe that takes longer than `probe_s` counts as a dead engine. `max_adapters` are loaded at once, of
     rank `max_rank` at most; downloaded ones take `adapter_disk_mib` of disk, more only while in use.
+    A replica that holds an adapter is preferred while its queue is at most `adapter_affinity` longer than
+    the shortest.
     """
 
     kind: Literal["auto", "builtin"] = "auto"
@@ -195,6 +197,7 @@ class EngineSettings(Section):
     max_adapters: int = Field(8, ge=1)
     max_rank: int = Field(64, ge=1)
     adapter_disk_mib: int = Field(2048, ge=1)
+    adapter_affinity: int = Field(2, ge=0)
     temperature: float = Field(0.0, ge=0, le=2)
     threads: int | None = Field(None, ge=1)
     probe_s: float = Field(20.0, gt=0)

@@ -39,6 +39,7 @@ from serve.gateway import Parts, build_gateway
 from serve.generator import Generator
 from serve.ports import Embedded, Query, Retrieved
 from serve.retriever import LiveRetriever
+from serve.router import HELD
 from serve.scaling import GATEWAY, GENERATOR, RETRIEVER, deployment_options
 
 
@@ -146,6 +147,10 @@ class GeneratorReplica:
     async def stats(self) -> EngineStats:
         """See `serve.ports.Generating`."""
         return await self._generator.stats()
+
+    def record_routing_stats(self) -> dict[str, Any]:
+        """Asked for by Ray Serve; `serve.router` reads it."""
+        return {HELD: list(self._generator.adapters())}
 
     async def check_health(self) -> None:
         """Called by Ray Serve; three failures replace the replica."""

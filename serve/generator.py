@@ -46,6 +46,10 @@ class Generator:
         """What the engine is doing."""
         return self._engine.stats()
 
+    def adapters(self) -> dict[str, int]:
+        """Loaded adapter -> requests that use it now."""
+        return self._adapters.in_use
+
     async def check(self) -> None:
         """UnavailableError when the model does not answer."""
         await self._engine.check()

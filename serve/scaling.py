@@ -6,6 +6,7 @@ from typing import Any
 from cluster.settings import AutoscaleSettings, ServeSettings
 
 GATEWAY, RETRIEVER, GENERATOR = "Gateway", "Retriever", "Generator"
+ROUTING_STATS_S = 2.0  # how often generators say which adapters they hold
 DRAIN_MARGIN_S = 10.0  # a replica that stops may finish its longest stream
 
 
@@ -19,7 +20,14 @@ def deployment_options(settings: ServeSettings) -> dict[str, dict[str, Any]]:
             "backpressure_config": {"status_code": 429, "retry_after_s": 1.0},
         },
         RETRIEVER: _options(settings.retriever, drain_s),
-        GENERATOR: _options(settings.generator, drain_s),
+        GENERATOR: {
+            **_options(settings.generator, drain_s),
+            "request_router_config": {
+                "request_router_class": "serve.router.AdapterRouter",
+                "request_router_kwargs": {"slack": settings.engine.adapter_affinity},
+                "request_routing_stats_period_s": ROUTING_STATS_S,
+            },
+        },
     }
 
 

@@ -25,6 +25,8 @@ RAY = {
     "train/launch.py",
     "train/loop.py",
     "serve/app.py",
+    "serve/remote.py",
+    "serve/router.py",
     "serve/config.py",
     "serve/cli.py",
 }
@@ -34,7 +36,7 @@ LIGHT = [
     "data_prep.teacher.budget", "data_prep.teacher.written",
     "data_prep.sets.distractors", "data_prep.sets.questions", "data_prep.sets.screen",
     "train.metrics", "train.statistics", "serve.schema",
-    "serve.citations", "serve.rendering", "serve.scaling",
+    "serve.affinity", "serve.citations", "serve.rendering", "serve.scaling",
 ]  # fmt: skip
 HEAVY = {"ray", "torch", "transformers", "peft", "pymilvus", "sentence_transformers", "pandas"}
 CLUSTER = {
