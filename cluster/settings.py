@@ -159,7 +159,12 @@ class TrainSettings(Section):
 
 
 class AutoscaleSettings(Section):
-    """Replicas of one deployment; see Ray Serve's AutoscalingConfig."""
+    """Replicas of one deployment; see Ray Serve's AutoscalingConfig.
+
+    A replica works on `max_ongoing_requests` at once; `max_queued_requests` more wait (-1: any number),
+    the rest are refused with 429. An update starts `max_surge_percent` of the replicas anew before it stops
+    as many old ones, which finish what they are at; 0 stops first, for clusters without room for both.
+    """
 
     min_replicas: int = Field(1, ge=0)
     max_replicas: int = Field(1, ge=1)
@@ -168,6 +173,7 @@ class AutoscaleSettings(Section):
     max_queued_requests: int = Field(64, ge=-1)
     upscale_delay_s: float = Field(5.0, ge=0)
     downscale_delay_s: float = Field(60.0, ge=0)
+    max_surge_percent: int = Field(50, ge=0, le=100)
     num_cpus: float = Field(0.2, ge=0)
     num_gpus: float = Field(0.0, ge=0)
 
@@ -219,7 +225,7 @@ class ServeSettings(Section):
     retrieval `retrieval_timeout_s` of it. A silent stream gets a comment every `heartbeat_s`. Names
     of adapters and corpora are looked up again after `registry_ttl_s`. Questions that come while others
     are searched for are embedded and searched together, `retrieval_batch` at most; the vectors of the
-    last `cached_queries` questions are kept.
+    last `cached_queries` questions are kept. With `admin_key` there are routes under `/admin/`.
     """
 
     host: str = "127.0.0.1"
@@ -233,6 +239,7 @@ class ServeSettings(Section):
     retrieval_batch: int = Field(64, ge=1)
     cached_queries: int = Field(4096, ge=0)
     require_retrieval: bool = False
+    admin_key: SecretStr | None = Field(None, min_length=16)
     engine: EngineSettings = EngineSettings()
     gateway: AutoscaleSettings = AutoscaleSettings(
         max_replicas=4, target_ongoing_requests=32, max_ongoing_requests=64, max_queued_requests=128

@@ -5,10 +5,11 @@ documents that do not fit (the worst first, never cut in the middle), and waits 
 has admitted the request. What it returns is then streamed or collected.
 """
 
+import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from cluster.errors import UnavailableError, UsageError
@@ -66,6 +67,10 @@ class Answering:
     def __post_init__(self) -> None:
         self.text = AnswerStream([hit.chunk.text for hit in self.evidence.used])
 
+    async def admitted(self) -> None:
+        """Until the generator has taken the request; raises why it has not."""
+        self.prompt_tokens = (await anext(self.stream)).prompt_tokens
+
     async def deltas(self) -> AsyncGenerator[str, None]:
         """Presentable text as it comes; closing it cancels the generation."""
         started = time.monotonic()
@@ -111,21 +116,30 @@ class Answerer:
         self._generator = generator
         self._settings = settings
 
-    async def begin(self, request: ChatRequest, request_id: str) -> Answering:
-        """Raises what a client should see as an error; afterwards only the stream can fail."""
+    async def begin(self, request: ChatRequest, request_id: str) -> list[Answering]:
+        """One answer for each choice that is asked for.
+
+        Raises what a client should see as an error; afterwards only the streams can fail.
+        """
         adapter = await self._names.resolve(request.model)
         question = request.messages[-1].text
         evidence = await self._evidence(question, request.rag)
         sampling = self._sampling(request, request_id)
         messages = await self._prompt(request, evidence, sampling.max_tokens)
-        if evidence.status == "empty" and self._settings.require_retrieval:
-            return Answering(adapter or BASE, evidence, _refusal(evidence))
-        stream = self._generator.generate(
-            GenerationRequest(request_id, tuple(messages), adapter, sampling)
-        )
-        answering = Answering(adapter or BASE, evidence, stream)
-        answering.prompt_tokens = (await anext(stream)).prompt_tokens
-        return answering
+        refuses = evidence.status == "empty" and self._settings.require_retrieval
+        choices = []
+        for number in range(request.n or 1):
+            asked = GenerationRequest(
+                f"{request_id}-{number}" if number else request_id,
+                tuple(messages),
+                adapter,
+                replace(sampling, seed=sampling.seed + number),
+            )
+            stream = _refusal(evidence) if refuses else self._generator.generate(asked)
+            choices.append(Answering(adapter or BASE, evidence, stream))
+        if not refuses:
+            await _admit(choices)
+        return choices
 
     async def _evidence(self, question: str, rag: RagOptions) -> Evidence:
         corpus = rag.corpus or self._settings.corpus
@@ -180,6 +194,20 @@ class Answerer:
             stop=request.stops,
             seed=seed_of(request_id) if request.seed is None else request.seed,
         )
+
+
+async def _admit(choices: Sequence[Answering]) -> None:
+    """Until the generator has taken every one; when it refuses one, none runs."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for answering in choices:
+                group.create_task(answering.admitted())
+    except BaseException as error:
+        for answering in choices:
+            await answering.close()
+        if isinstance(error, BaseExceptionGroup):
+            raise error.exceptions[0] from None
+        raise
 
 
 async def _refusal(evidence: Evidence) -> AsyncGenerator[GenerationChunk, None]:

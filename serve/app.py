@@ -1,25 +1,19 @@
 """The Ray Serve application: gateway -> retriever, generator. The only place that composes them.
 
 Each replica opens its own session from settings and wraps a plain class. Calls between replicas go
-through `RemoteRetriever` and `RemoteGenerator`, which turn Ray's errors into ours.
+through `serve.remote`.
 """
 
 import logging
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import FastAPI
 from ray import serve as ray_serve
-from ray.exceptions import RayActorError, RayTaskError
-from ray.serve.exceptions import (
-    BackPressureError,
-    DeploymentUnavailableError,
-    ReplicaUnavailableError,
-)
 
-from cluster.errors import OpenbookError, OverloadedError, SettingsError, UnavailableError
+from cluster.errors import SettingsError
 from cluster.models import model_id
 from cluster.prompts import PROMPT_HASH, Message
 from cluster.resolve import flatten, load_settings
@@ -30,6 +24,7 @@ from serve.adapters.disk import Disk
 from serve.adapters.files import AdapterFiles
 from serve.adapters.fit import Fit
 from serve.adapters.names import AdapterNames
+from serve.admin import attempt
 from serve.answer import Answerer
 from serve.border import access_log
 from serve.catalog import Catalog
@@ -37,7 +32,8 @@ from serve.engine.choose import open_engine
 from serve.engine.protocol import EngineStats, GenerationChunk, GenerationRequest
 from serve.gateway import Parts, build_gateway
 from serve.generator import Generator
-from serve.ports import Embedded, Query, Retrieved
+from serve.ports import Change, Embedded, Held, Query, Retrieved
+from serve.remote import RemoteGenerator, RemoteRetriever
 from serve.retriever import LiveRetriever
 from serve.router import HELD
 from serve.scaling import GATEWAY, GENERATOR, RETRIEVER, deployment_options
@@ -95,6 +91,8 @@ class GatewayReplica:
             catalog=Catalog(registry, base_model, serve.registry_ttl_s),
             retriever=self._retriever,
             generator=self._generator,
+            holding=self._generator,
+            names=names,
             embedder=model_id(settings.models.embedder),
             settings=serve,
         )
@@ -148,6 +146,18 @@ class GeneratorReplica:
         """See `serve.ports.Generating`."""
         return await self._generator.stats()
 
+    async def held(self) -> Held:
+        """See `serve.ports.Holding`."""
+        return Held(_replica(), self._generator.adapters())
+
+    async def preload(self, adapter: str) -> Change:
+        """See `serve.ports.Holding`."""
+        return await attempt(_replica(), self._generator.preload(adapter))
+
+    async def evict(self, adapter: str) -> Change:
+        """See `serve.ports.Holding`."""
+        return await attempt(_replica(), self._generator.evict(adapter))
+
     def record_routing_stats(self) -> dict[str, Any]:
         """Asked for by Ray Serve; `serve.router` reads it."""
         return {HELD: list(self._generator.adapters())}
@@ -155,6 +165,10 @@ class GeneratorReplica:
     async def check_health(self) -> None:
         """Called by Ray Serve; three failures replace the replica."""
         await self._generator.check()
+
+
+def _replica() -> str:
+    return str(ray_serve.get_replica_context().replica_id.unique_id)
 
 
 def make_generator(session: Session) -> Generator:
@@ -166,68 +180,3 @@ def make_generator(session: Session) -> Generator:
     disk = Disk(session.cache / "adapters", limits.adapter_disk_mib * MIB)
     files = AdapterFiles(session.adapters, disk, fit, settings.serve.registry_ttl_s)
     return Generator(engine, AdapterCache(engine, files, limits.max_adapters))
-
-
-class RemoteRetriever:
-    """`serve.ports.Retrieving` over a deployment handle."""
-
-    def __init__(self, handle: Any) -> None:
-        self._retrieve = handle.options(method_name="retrieve")
-        self._embed = handle.options(method_name="embed")
-
-    async def retrieve(self, query: Query) -> Retrieved:
-        """See `serve.ports.Retrieving`."""
-        with _our_errors(RETRIEVER):
-            found: Retrieved = await self._retrieve.remote(query)
-        return found
-
-    async def embed(self, texts: Sequence[str]) -> Embedded:
-        """See `serve.ports.Retrieving`."""
-        with _our_errors(RETRIEVER):
-            embedded: Embedded = await self._embed.remote(list(texts))
-        return embedded
-
-
-class RemoteGenerator:
-    """`serve.ports.Generating` over a deployment handle."""
-
-    def __init__(self, handle: Any) -> None:
-        self._fit = handle.options(method_name="fit")
-        self._stats = handle.options(method_name="stats")
-        self._generate = handle.options(method_name="generate", stream=True)
-
-    async def fit(self, prompts: Sequence[Sequence[Message]], max_tokens: int) -> int:
-        """See `serve.ports.Generating`."""
-        with _our_errors(GENERATOR):
-            return int(await self._fit.remote(prompts, max_tokens))
-
-    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationChunk, None]:
-        """See `serve.ports.Generating`; closing the iterator cancels in the replica."""
-        with _our_errors(GENERATOR):
-            stream = self._generate.remote(request)
-            try:
-                async for chunk in stream:
-                    yield chunk
-            finally:
-                stream.cancel()
-
-    async def stats(self) -> EngineStats:
-        """See `serve.ports.Generating`."""
-        with _our_errors(GENERATOR):
-            stats: EngineStats = await self._stats.remote()
-        return stats
-
-
-@contextmanager
-def _our_errors(part: str) -> Iterator[None]:
-    """What a replica raised on purpose, as it raised it; Ray's own troubles as ours."""
-    try:
-        yield
-    except RayTaskError as error:
-        if isinstance(error.cause, OpenbookError):
-            raise error.cause from None
-        raise
-    except BackPressureError as error:
-        raise OverloadedError(f"the queue of {part} is full ({error}); try again soon") from error
-    except (RayActorError, DeploymentUnavailableError, ReplicaUnavailableError) as error:
-        raise UnavailableError(f"{part} is not available: {error}; try again soon") from error

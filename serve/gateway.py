@@ -22,11 +22,13 @@ from cluster.errors import (
 )
 from cluster.records import hit_json
 from cluster.settings import ServeSettings
+from serve.admin import Admin
+from serve.admission import Admission
 from serve.answer import Answerer
-from serve.border import Border, respond
+from serve.border import Border, Limits, heard, respond
 from serve.catalog import Catalog
 from serve.chat import Chat
-from serve.ports import Generating, Query, Retrieving
+from serve.ports import Generating, Holding, Naming, Query, Retrieving
 from serve.problems import of_error, of_status, of_validation
 from serve.schema import EmbeddingRequest, RetrieveRequest
 
@@ -42,6 +44,8 @@ class Parts:
     catalog: Catalog
     retriever: Retrieving
     generator: Generating
+    holding: Holding
+    names: Naming
     embedder: str
     settings: ServeSettings
 
@@ -49,8 +53,7 @@ class Parts:
 def build_gateway(parts: Parts, echo_request_id: bool) -> FastAPI:
     """The app, for any ASGI server; `echo_request_id` where no proxy sends `x-request-id` back."""
     app = FastAPI(title="Openbook", docs_url=None, redoc_url=None)
-    max_body_bytes = parts.settings.max_body_kib * 1024
-    app.add_middleware(Border, max_body_bytes=max_body_bytes, echo_request_id=echo_request_id)
+    app.add_middleware(Border, limits=_limits(parts.settings), echo_request_id=echo_request_id)
     app.add_exception_handler(OpenbookError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_status)
@@ -59,11 +62,20 @@ def build_gateway(parts: Parts, echo_request_id: bool) -> FastAPI:
     app.post("/v1/chat/completions", response_model=None)(chat.__call__)
     app.get("/v1/models")(routes.models)
     app.get("/v1/models/{model:path}")(routes.model)
-    app.post("/v1/embeddings")(routes.embeddings)
-    app.post("/v1/retrieve")(routes.retrieve)
+    app.post("/v1/embeddings", response_model=None)(routes.embeddings)
+    app.post("/v1/retrieve", response_model=None)(routes.retrieve)
     app.get("/healthz")(routes.healthz)
     app.get("/readyz")(routes.readyz)
+    key = parts.settings.admin_key
+    if key is not None:
+        Admin(parts.names, parts.holding, key.get_secret_value()).add_to(app)
     return app
+
+
+def _limits(settings: ServeSettings) -> Limits:
+    scale = settings.gateway
+    admission = Admission(scale.max_ongoing_requests, scale.max_queued_requests)
+    return Limits(settings.max_body_kib * 1024, settings.request_timeout_s, admission)
 
 
 class Routes:
@@ -80,14 +92,18 @@ class Routes:
         """One model's card."""
         return await self._parts.catalog.card(model)
 
-    async def embeddings(self, body: EmbeddingRequest) -> dict[str, Any]:
+    async def embeddings(
+        self, body: EmbeddingRequest, request: Request
+    ) -> dict[str, Any] | Response:
         """Vectors of the corpus' embedder, unit length."""
         if body.model not in (EMBEDDER, self._parts.embedder):
             raise NotFoundError(
                 f"embedding model {body.model!r} does not exist "
                 f"(known: {EMBEDDER}, {self._parts.embedder})"
             )
-        embedded = await self._parts.retriever.embed(body.texts)
+        embedded = await heard(request, self._parts.retriever.embed(body.texts))
+        if isinstance(embedded, Response):
+            return embedded
         size = len(embedded.vectors[0])
         if body.dimensions not in (None, size):
             raise UsageError(
@@ -104,13 +120,15 @@ class Routes:
             "usage": {"prompt_tokens": embedded.tokens, "total_tokens": embedded.tokens},
         }
 
-    async def retrieve(self, body: RetrieveRequest) -> dict[str, Any]:
+    async def retrieve(self, body: RetrieveRequest, request: Request) -> dict[str, Any] | Response:
         """`hits` for `query`; `results` has one entry for each query in either form."""
         corpus = body.corpus or self._parts.settings.corpus
         if corpus is None:
             raise UsageError("neither corpus nor serve.corpus is set")
         query = Query(corpus, tuple(body.texts), body.top_k, body.filter)
-        found = await self._parts.retriever.retrieve(query)
+        found = await heard(request, self._parts.retriever.retrieve(query))
+        if isinstance(found, Response):
+            return found
         results = [
             {"query": text, "hits": [hit_json(hit) for hit in hits]}
             for text, hits in zip(body.texts, found.hits, strict=True)

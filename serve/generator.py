@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
+from typing import Literal
 
 from cluster.errors import UsageError
 from cluster.prompts import Message
@@ -49,6 +50,15 @@ class Generator:
     def adapters(self) -> dict[str, int]:
         """Loaded adapter -> requests that use it now."""
         return self._adapters.in_use
+
+    async def preload(self, adapter: str) -> Literal["loaded"]:
+        """Load `name@version` before somebody asks for it; NotFoundError, ConflictError as for them."""
+        async with self._adapters.lease(adapter):
+            return "loaded"
+
+    async def evict(self, adapter: str) -> Literal["evicted", "not loaded"]:
+        """Forget it; ConflictError while requests use it."""
+        return "evicted" if await self._adapters.evict(adapter) else "not loaded"
 
     async def check(self) -> None:
         """UnavailableError when the model does not answer."""

@@ -1,9 +1,10 @@
 """What the gateway needs of the other parts, wherever they run, and what travels between them."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
+from cluster.errors import OpenbookError
 from cluster.prompts import Message
 from cluster.records import Hit
 from serve.engine.protocol import EngineStats, GenerationChunk, GenerationRequest
@@ -36,6 +37,23 @@ class Embedded:
     tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The adapters that one generator replica has loaded -> requests that use them now."""
+
+    replica: str
+    adapters: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of an order to one generator replica; `error` when nothing did."""
+
+    replica: str
+    outcome: Literal["loaded", "evicted", "not loaded", "failed"]
+    error: OpenbookError | None = None
+
+
 class Retrieving(Protocol):
     """The retriever."""
 
@@ -64,3 +82,16 @@ class Naming(Protocol):
 
     async def resolve(self, model: str) -> str | None:
         """The exact `name@version` that a model name means now; None for the base model."""
+
+
+class Holding(Protocol):
+    """What all generator replicas hold; adapters are exact, `name@version`."""
+
+    async def held(self) -> list[Held]:
+        """One entry for each replica."""
+
+    async def preload(self, adapter: str) -> list[Change]:
+        """Load it everywhere, now."""
+
+    async def evict(self, adapter: str) -> list[Change]:
+        """Forget it wherever no request uses it."""

@@ -59,6 +59,13 @@ class Problem:
 
 
 INTERNAL = Problem(500, "internal error; the server's log has it", "server_error", code="internal")
+UNAUTHORIZED = Problem(
+    401,
+    "send the server's admin key as `Authorization: Bearer KEY`",
+    "authentication_error",
+    code="invalid_api_key",
+    headers={"www-authenticate": "Bearer"},
+)
 TOO_LARGE = Problem(413, "the request body is too large", INVALID, code="request_too_large")
 
 

@@ -1,12 +1,12 @@
 """An answer as OpenAI's bodies: one piece, or chunks of a server-sent event stream.
 
 What OpenAI has no place for (`citations`, `rag`, `answer`) stands beside `choices`; in a stream it
-comes with the chunk that has the `finish_reason`.
+comes with the chunk that has the `finish_reason`, and in every choice where there are several.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from serve.answer import Answering, rag_json
 
 HEARTBEAT = b": heartbeat\n\n"
 DONE = b"data: [DONE]\n\n"
+SILENCE = -1
 Item = TypeVar("Item")
 
 
@@ -39,70 +40,74 @@ class Head:
             "choices": choices,
         }
 
-    def chunk(self, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+    def chunk(self, index: int, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
         """A piece of a stream."""
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
         return self.body("chat.completion.chunk", [choice])
 
 
-async def completion(answering: Answering, head: Head) -> dict[str, Any]:
-    """The whole answer in one body."""
-    async with aclosing(answering.deltas()) as deltas:
-        content = "".join([text async for text in deltas])
-    message = {
-        "role": "assistant",
-        "content": content,
-        "refusal": None,
-        "annotations": answering.annotations,
-    }
-    choice = {
-        "index": 0,
-        "message": message,
-        "logprobs": None,
-        "finish_reason": answering.finish_reason,
-    }
-    body = head.body("chat.completion", [choice])
-    return {**body, "usage": usage_json(answering), **_extras(answering)}
+async def completion(choices: Sequence[Answering], head: Head) -> dict[str, Any]:
+    """The whole answer in one body; of several choices the first one's citations stand beside them."""
+    contents = [""] * len(choices)
+    streams = [answering.deltas() for answering in choices]
+    async with aclosing(gathered(streams, None)) as pieces:
+        async for index, text in pieces:
+            contents[index] += text or ""
+    told = [_choice(*told) for told in zip(range(len(choices)), choices, contents, strict=True)]
+    if len(choices) > 1:
+        told = [{**one, **_evidence(a)} for one, a in zip(told, choices, strict=True)]
+    body = head.body("chat.completion", told)
+    return {**body, "usage": total_usage(choices), **_extras(choices[0])}
 
 
 async def events(
-    answering: Answering, head: Head, include_usage: bool, heartbeat_s: float
+    choices: Sequence[Answering], head: Head, include_usage: bool, heartbeat_s: float
 ) -> AsyncGenerator[bytes, None]:
-    """The answer as server-sent events, ended by `[DONE]`; closing it cancels the generation."""
-    yield event(head.chunk({"role": "assistant", "content": ""}))
-    async with (
-        aclosing(answering.deltas()) as deltas,
-        aclosing(with_heartbeat(deltas, heartbeat_s)) as texts,
-    ):
-        async for text in texts:
-            yield HEARTBEAT if text is None else event(head.chunk({"content": text}))
-    notes = answering.annotations
-    last = head.chunk({"annotations": notes} if notes else {}, answering.finish_reason)
-    yield event({**last, **_extras(answering)})
+    """The answer as server-sent events, ended by `[DONE]`; closing it cancels the generation.
+
+    Pieces of several choices come as they are generated, told apart by `index`.
+    """
+    for index in range(len(choices)):
+        yield event(head.chunk(index, {"role": "assistant", "content": ""}))
+    streams = [answering.deltas() for answering in choices]
+    async with aclosing(gathered(streams, heartbeat_s)) as pieces:
+        async for index, text in pieces:
+            if index == SILENCE:
+                yield HEARTBEAT
+            elif text is None:
+                yield event(_last(choices[index], head, index))
+            else:
+                yield event(head.chunk(index, {"content": text}))
     if include_usage:
-        yield event({**head.body("chat.completion.chunk", []), "usage": usage_json(answering)})
+        yield event({**head.body("chat.completion.chunk", []), "usage": total_usage(choices)})
     yield DONE
 
 
-async def with_heartbeat(
-    items: AsyncIterator[Item], every_s: float
-) -> AsyncGenerator[Item | None, None]:
-    """The items, and None whenever none came for `every_s`."""
-    coming = asyncio.ensure_future(_next(items))
+async def gathered(
+    streams: Sequence[AsyncGenerator[Item, None]], silence_s: float | None
+) -> AsyncGenerator[tuple[int, Item | None], None]:
+    """Items of all streams as they come, with the stream's number; None when it ends.
+
+    `(SILENCE, None)` whenever nothing came for `silence_s`. Closing it closes the streams.
+    """
+    coming = {asyncio.ensure_future(_next(stream)): n for n, stream in enumerate(streams)}
     try:
-        while True:
-            done, _ = await asyncio.wait({coming}, timeout=every_s)
+        while coming:
+            done, _ = await asyncio.wait(
+                coming, timeout=silence_s, return_when=asyncio.FIRST_COMPLETED
+            )
             if not done:
-                yield None
-                continue
-            found = coming.result()
-            if not found:
-                return
-            yield found[0]
-            coming = asyncio.ensure_future(_next(items))
+                yield SILENCE, None
+            for task in done:
+                number = coming.pop(task)
+                found = task.result()
+                if found:
+                    coming[asyncio.ensure_future(_next(streams[number]))] = number
+                yield number, found[0] if found else None
     finally:
-        coming.cancel()
-        await asyncio.wait({coming})
+        await _stop(coming)
+        for stream in streams:
+            await stream.aclose()
 
 
 def event(body: dict[str, Any]) -> bytes:
@@ -120,12 +125,54 @@ def usage_json(answering: Answering) -> dict[str, Any]:
     }
 
 
-def _extras(answering: Answering) -> dict[str, Any]:
+def total_usage(choices: Sequence[Answering]) -> dict[str, Any]:
+    """Token counts of all choices; they share one prompt."""
+    usage = usage_json(choices[0])
+    completion_tokens = sum(answering.completion_tokens for answering in choices)
+    return {
+        **usage,
+        "completion_tokens": completion_tokens,
+        "total_tokens": usage["prompt_tokens"] + completion_tokens,
+    }
+
+
+def _choice(index: int, answering: Answering, content: str) -> dict[str, Any]:
+    message = {
+        "role": "assistant",
+        "content": content,
+        "refusal": None,
+        "annotations": answering.annotations,
+    }
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": None,
+        "finish_reason": answering.finish_reason,
+    }
+
+
+def _last(answering: Answering, head: Head, index: int) -> dict[str, Any]:
+    notes = answering.annotations
+    chunk = head.chunk(index, {"annotations": notes} if notes else {}, answering.finish_reason)
+    return {**chunk, **_extras(answering)}
+
+
+def _evidence(answering: Answering) -> dict[str, Any]:
     return {
         "answer": answering.text.answer,
         "citations": [as_json(citation) for citation in answering.citations],
-        "rag": rag_json(answering),
     }
+
+
+def _extras(answering: Answering) -> dict[str, Any]:
+    return {**_evidence(answering), "rag": rag_json(answering)}
+
+
+async def _stop(tasks: Collection["asyncio.Future[Any]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 async def _next(items: AsyncIterator[Item]) -> tuple[Item] | tuple[()]:

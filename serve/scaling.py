@@ -7,6 +7,8 @@ from cluster.settings import AutoscaleSettings, ServeSettings
 
 GATEWAY, RETRIEVER, GENERATOR = "Gateway", "Retriever", "Generator"
 ROUTING_STATS_S = 2.0  # how often generators say which adapters they hold
+PROXY_QUEUE = 4096  # requests that a proxy holds while the gateway refuses them one by one
+REFUSED = 64
 DRAIN_MARGIN_S = 10.0  # a replica that stops may finish its longest stream
 
 
@@ -16,7 +18,9 @@ def deployment_options(settings: ServeSettings) -> dict[str, dict[str, Any]]:
     return {
         GATEWAY: {
             **_options(settings.gateway, drain_s),
-            # the proxy refuses by itself when the gateway's queue is full
+            # the gateway counts by itself (serve.admission): Serve's limits are only a second line
+            "max_ongoing_requests": _gateway_ongoing(settings.gateway),
+            "max_queued_requests": PROXY_QUEUE,
             "backpressure_config": {"status_code": 429, "retry_after_s": 1.0},
         },
         RETRIEVER: _options(settings.retriever, drain_s),
@@ -29,6 +33,12 @@ def deployment_options(settings: ServeSettings) -> dict[str, dict[str, Any]]:
             },
         },
     }
+
+
+def _gateway_ongoing(scale: AutoscaleSettings) -> int:
+    """Who works, who waits, and room for those who are refused."""
+    waiting = scale.max_queued_requests if scale.max_queued_requests >= 0 else PROXY_QUEUE
+    return scale.max_ongoing_requests + waiting + REFUSED
 
 
 def engine_threads(settings: ServeSettings) -> int:
@@ -55,6 +65,6 @@ def _options(scale: AutoscaleSettings, drain_s: float) -> dict[str, Any]:
         "graceful_shutdown_wait_loop_s": 0.5,
         "health_check_period_s": 10.0,
         "health_check_timeout_s": 30.0,
-        "max_surge_percent": 50,  # an update starts new replicas before it stops old ones
+        "max_surge_percent": scale.max_surge_percent,
         "ray_actor_options": {"num_cpus": scale.num_cpus, "num_gpus": scale.num_gpus},
     }

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 UNSUPPORTED = "unsupported_parameter"
+MAX_CHOICES = 16
 _NOTHING = (None,)
 # parameter -> values that ask for nothing
 _INERT: dict[str, tuple[Any, ...]] = {
-    "n": (None, 1),
     "presence_penalty": (None, 0),
     "frequency_penalty": (None, 0),
     "logit_bias": (None, {}),
@@ -122,6 +122,7 @@ class ChatRequest(Body):
     top_p: float | None = Field(None, gt=0, le=1)
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
+    n: int | None = Field(None, ge=1, le=MAX_CHOICES)
     stop: str | list[str] | None = None
     seed: int | None = Field(None, ge=-(2**63), lt=2**63)
     user: str | None = None
@@ -150,6 +151,12 @@ class ChatRequest(Body):
     def limit(self) -> int | None:
         """Tokens the client wants at most, by either name."""
         return self.max_completion_tokens or self.max_tokens
+
+
+class AdapterRequest(Body):
+    """`POST /admin/adapters/preload` and `/admin/adapters/evict`: which model."""
+
+    model: str = Field(max_length=256)
 
 
 class EmbeddingRequest(Body):

@@ -18,10 +18,12 @@ from serve.adapters.disk import Disk
 from serve.adapters.files import AdapterFiles
 from serve.adapters.fit import Fit
 from serve.adapters.names import AdapterNames
+from serve.admin import attempt
 from serve.answer import Answerer
 from serve.catalog import Catalog
 from serve.gateway import Parts, build_gateway
 from serve.generator import Generator
+from serve.ports import Change, Held
 from tests.serve.fakes import ScriptedEngine, StaticRetriever
 from tests.serve.published import BASE_MODEL
 
@@ -31,6 +33,22 @@ QUOTING = [
 ]  # fmt: skip
 SHOWN = "Document [2] says “Hold the button for 10 seconds.” [2]\nAnswer: 10 seconds"
 TEXTS = ("The ring turns amber.", "To reset: Hold the button for 10 seconds. Then wait.")
+
+
+class OneReplica:
+    """See `serve.ports.Holding`."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+
+    async def held(self) -> list[Held]:
+        return [Held("only", self.generator.adapters())]
+
+    async def preload(self, adapter: str) -> list[Change]:
+        return [await attempt("only", self.generator.preload(adapter))]
+
+    async def evict(self, adapter: str) -> list[Change]:
+        return [await attempt("only", self.generator.evict(adapter))]
 
 
 @dataclass
@@ -50,10 +68,11 @@ class House:
         names = AdapterNames(self.registry, BASE_MODEL, ttl_s=0.0)
         answerer = Answerer(names, self.retriever, generator, self.settings)
         catalog = Catalog(self.registry, BASE_MODEL, ttl_s=0.0)
-        return build_gateway(
-            Parts(answerer, catalog, self.retriever, generator, "mini", self.settings),
-            echo_request_id=True,
+        holding = OneReplica(generator)
+        parts = Parts(
+            answerer, catalog, self.retriever, generator, holding, names, "mini", self.settings
         )
+        return build_gateway(parts, echo_request_id=True)
 
     def run(self, test: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:
         async def main() -> Any:
@@ -66,8 +85,8 @@ class House:
     def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
         return self.run(lambda client: client.post(path, json=body, headers=headers))
 
-    def get(self, path: str) -> httpx.Response:
-        return self.run(lambda client: client.get(path))
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        return self.run(lambda client: client.get(path, headers=headers))
 
     def chat(self, **body: Any) -> httpx.Response:
         return self.post("/v1/chat/completions", chat_body(**body))

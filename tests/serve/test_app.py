@@ -132,7 +132,7 @@ def test_sdk_switches_between_base_and_adapters(server: Server) -> None:
         ({"model": "base", "extra_body": {"rag": {"corpus": "nope"}}}, openai.NotFoundError),
         ({"model": "foreign"}, openai.ConflictError),
         ({"model": "base", "temperature": 9}, openai.BadRequestError),
-        ({"model": "base", "n": 2}, openai.BadRequestError),
+        ({"model": "base", "n": 99}, openai.BadRequestError),
         ({"model": "base", "max_tokens": 100_000}, openai.BadRequestError),
         ({"model": "base", "extra_body": {"rag": {"corpus": "lamps", "filter": "doc_id ="}}},
          openai.BadRequestError),

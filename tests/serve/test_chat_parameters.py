@@ -12,7 +12,7 @@ PICTURE = {"type": "image_url", "image_url": {"url": "x"}}
 @pytest.mark.parametrize(
     ("param", "value"),
     [
-        ("n", 2), ("n", True), ("presence_penalty", 0.5), ("frequency_penalty", -1),
+        ("presence_penalty", 0.5), ("frequency_penalty", -1),
         ("logit_bias", {"5": 1}), ("logprobs", True), ("top_logprobs", 2),
         ("tools", [{"type": "function"}]), ("tool_choice", "required"), ("functions", [{}]),
         ("function_call", {"name": "f"}), ("response_format", {"type": "json_object"}),
@@ -58,6 +58,9 @@ def test_chat_parameter_that_asks_for_nothing_is_accepted(
         ({"rag": {"top_k": 0}}, "rag.top_k", "invalid_value"),
         ({"temperature": 3}, "temperature", "invalid_value"),
         ({"top_p": 0}, "top_p", "invalid_value"),
+        ({"n": 0}, "n", "invalid_value"),
+        ({"n": 17}, "n", "invalid_value"),
+        ({"n": 1.5}, "n", "invalid_value"),
         ({"max_tokens": 0}, "max_tokens", "invalid_value"),
         ({"stop": ["a", "b", "c", "d", "e"]}, None, "invalid_value"),
         ({"stop": ""}, None, "invalid_value"),

@@ -10,9 +10,9 @@ from ray.exceptions import ActorDiedError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from cluster.errors import NotFoundError, OverloadedError, UnavailableError
-from serve.app import RemoteGenerator, RemoteRetriever
 from serve.engine.protocol import GenerationChunk, GenerationRequest, SamplingParams
 from serve.ports import Query
+from serve.remote import RemoteGenerator, RemoteRetriever
 
 CHUNK = GenerationChunk("a", (1,), None, 1, 1)
 REQUEST = GenerationRequest("r", (), None, SamplingParams(1, 0.0, 1.0, (), 0))
