@@ -27,6 +27,7 @@ _TABLE: tuple[tuple[type[OpenbookError], int, str, str], ...] = (
     (OverloadedError, 429, "rate_limit_error", "overloaded"),
     (UnavailableError, 503, "server_error", "unavailable"),
 )
+MAX_MESSAGE, MAX_PARAM = 1000, 200  # characters
 _CODES = {
     UNSUPPORTED: UNSUPPORTED,
     "extra_forbidden": "unknown_parameter",
@@ -47,12 +48,12 @@ class Problem:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
-        """The JSON body."""
+        """The JSON body; what a client sent is not repeated at length."""
         return {
             "error": {
-                "message": self.message,
+                "message": _cut(self.message, MAX_MESSAGE),
                 "type": self.type,
-                "param": self.param,
+                "param": None if self.param is None else _cut(self.param, MAX_PARAM),
                 "code": self.code,
             }
         }
@@ -97,7 +98,7 @@ def of_validation(errors: Sequence[Mapping[str, Any]]) -> Problem:
 
 def of_status(status: int, detail: str) -> Problem:
     """What the router itself refuses: unknown path, wrong method."""
-    code = {404: "unknown_url", 405: "method_not_allowed"}.get(status)
+    code = {400: "invalid_json", 404: "unknown_url", 405: "method_not_allowed"}.get(status)
     return Problem(status, detail, INVALID if status < 500 else "server_error", code=code)
 
 
@@ -105,6 +106,10 @@ def of_timeout(seconds: float) -> Problem:
     """The request's deadline passed."""
     message = f"the request took longer than its {seconds:g} s (x-request-timeout-seconds)"
     return Problem(408, message, "timeout_error", code="timeout")
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _retry_after(error: OpenbookError) -> dict[str, str]:
