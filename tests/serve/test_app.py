@@ -19,7 +19,6 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
-from cluster.adapters import AdapterRegistry
 from cluster.artifacts import publish as publish_folder
 from cluster.corpora import Corpora
 from cluster.embedder import Embedder
@@ -29,18 +28,15 @@ from cluster.models import model_id
 from cluster.objects import LocalStore
 from cluster.settings import MilvusSettings, ModelSettings
 from cluster.vectors import VectorStore
-from tests.serve.published import make_hits, publish
-from tests.serve.servers import Server, at_work, run_server
-from tests.serve.tiny import LINEARS, save_adapter, save_quoting_model
+from tests.serve.live import ENDLESS, QUESTION, Server, at_work, publish_adapters, run_server
+from tests.serve.published import make_hits
+from tests.serve.tiny import save_quoting_model
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]
 
 SAYS = "It says ##begin_quote##Hold the button for ten seconds.##end_quote##<ANSWER>: wait"
 SHOWN = "It says “Hold the button for ten seconds.” [{n}]Answer: wait"
 TEXTS = ("The ring turns amber while it updates.", "Reset: hold the  button for ten seconds. Wait.")
-QUESTION = [{"role": "user", "content": "How do I reset the lamp?"}]
-# random tokens from a flat distribution: takes seconds, and does not end early
-ENDLESS = {"model": "alpha", "messages": QUESTION, "max_tokens": 800, "temperature": 2, "seed": 1}
 RAG = {"rag": {"corpus": "lamps", "mode": "on"}}
 
 
@@ -54,15 +50,6 @@ def server(
     with EmbeddedMilvus(home / "milvus") as milvus:
         publish_corpus(LocalStore(home / "store"), milvus.uri, embedder, home / "empty")
         yield from run_server(home, model)
-
-
-def publish_adapters(store: LocalStore, model: str, folder: Path) -> None:
-    registry = AdapterRegistry(store)
-    save_adapter(model, folder / "a", 4, LINEARS, seed=1)
-    save_adapter(model, folder / "b", 16, ["v_proj", "o_proj"], seed=2)
-    publish(registry, folder / "a", "alpha", "v1", base_model=model)
-    publish(registry, folder / "b", "beta", "v1", base_model=model)
-    publish(registry, folder / "b", "foreign", "v1", base_model="another model")
 
 
 def publish_corpus(store: LocalStore, uri: str, embedder: Embedder, empty: Path) -> None:

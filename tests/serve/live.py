@@ -1,4 +1,4 @@
-"""`openbook serve` in a process of its own, for tests that talk to it over HTTP."""
+"""`openbook serve` in a process of its own, over a tiny model that says one sentence and random adapters."""
 
 import json
 import os
@@ -13,31 +13,44 @@ from typing import Any
 import httpx
 from openai import OpenAI
 
+from cluster.adapters import AdapterRegistry
+from cluster.objects import LocalStore
+from tests.serve.published import publish
+from tests.serve.tiny import LINEARS, save_adapter
+
+QUESTION = [{"role": "user", "content": "How do I reset the lamp?"}]
+# random tokens from a flat distribution: takes seconds, and does not end early
+ENDLESS = {"model": "alpha", "messages": QUESTION, "max_tokens": 800, "temperature": 2, "seed": 1}
+
 
 @dataclass
 class Server:
-    """Where it listens, where it keeps its things, and its process."""
-
     url: str
     home: Path
-    pid: int
 
     def client(self, **options: Any) -> OpenAI:
-        """The official SDK's client, without retries."""
         return OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, **options)
+
+
+def publish_adapters(store: LocalStore, model: str, folder: Path) -> None:
+    registry = AdapterRegistry(store)
+    save_adapter(model, folder / "a", 4, LINEARS, seed=1)
+    save_adapter(model, folder / "b", 16, ["v_proj", "o_proj"], seed=2)
+    publish(registry, folder / "a", "alpha", "v1", base_model=model)
+    publish(registry, folder / "b", "beta", "v1", base_model=model)
+    publish(registry, folder / "b", "foreign", "v1", base_model="another model")
 
 
 def run_server(
     home: Path, model: str, settings: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """A server over `home` with the base model in the folder `model`; ends with the iterator."""
     environment = {
         **os.environ,
         "OPENBOOK_HOME": str(home),
         "OPENBOOK_MODELS__BASE": model,
         "OPENBOOK_MODELS__DTYPE": "float32",
         "OPENBOOK_RAY__NUM_CPUS": "2",
-        **(settings or {}),
+        **{f"OPENBOOK_SERVE__{name}": value for name, value in (settings or {}).items()},
     }
     log = home / "serve.log"
     with open(log, "w") as errors:
@@ -50,7 +63,7 @@ def run_server(
     try:
         line = process.stdout.readline()
         assert line, log.read_text()
-        yield Server(json.loads(line)["url"], home, process.pid)
+        yield Server(json.loads(line)["url"], home)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, log.read_text()
     finally:
@@ -59,6 +72,5 @@ def run_server(
 
 
 def at_work(server: Server) -> int:
-    """Requests that the generators run or hold."""
     ready = httpx.get(f"{server.url}/readyz").json()
     return int(ready["running"] + ready["waiting"])
