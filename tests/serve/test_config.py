@@ -90,6 +90,30 @@ def test_options_a_replica_may_finish_its_longest_stream() -> None:
         assert options["graceful_shutdown_timeout_s"] > 300
 
 
+def test_options_update_starts_new_replicas_before_it_stops_old_ones_as_set() -> None:
+    tight = AutoscaleSettings(max_surge_percent=0)
+    options = deployment_options(ServeSettings(generator=tight))
+    assert options[GENERATOR]["max_surge_percent"] == 0
+    assert options[GATEWAY]["max_surge_percent"] == options[RETRIEVER]["max_surge_percent"] == 50
+
+
+@pytest.mark.parametrize("queued", [0, 10, -1])
+def test_options_gateway_refuses_before_serve_does(queued: int) -> None:
+    scale = AutoscaleSettings(max_ongoing_requests=5, max_queued_requests=queued)
+    options = deployment_options(ServeSettings(gateway=scale))[GATEWAY]
+    assert options["max_ongoing_requests"] > 5 + queued
+    assert options["max_queued_requests"] > 1000
+    validate(serve_config(Settings(serve=ServeSettings(gateway=scale))))
+
+
+def test_validate_typo_in_the_router_is_refused() -> None:
+    config = serve_config(Settings())
+    generator = config["applications"][0]["deployments"][2]
+    generator["request_router_config"]["request_router_clas"] = "x"
+    with pytest.raises(SettingsError, match="request_router_clas"):
+        validate(config)
+
+
 def test_engine_threads_by_setting_by_cpus_of_the_replica_or_by_machine() -> None:
     three = AutoscaleSettings(num_cpus=3)
     assert engine_threads(ServeSettings(generator=three)) == 3
