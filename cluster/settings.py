@@ -239,12 +239,14 @@ class ServeSettings(Section):
     retrieval_batch: int = Field(64, ge=1)
     cached_queries: int = Field(4096, ge=0)
     require_retrieval: bool = False
-    admin_key: SecretStr | None = Field(None, min_length=16)
+    admin_key: SecretStr | None = Field(None, min_length=1)
     engine: EngineSettings = EngineSettings()
     gateway: AutoscaleSettings = AutoscaleSettings(
         max_replicas=4, target_ongoing_requests=32, max_ongoing_requests=64, max_queued_requests=128
     )
-    retriever: AutoscaleSettings = AutoscaleSettings(max_replicas=4)
+    retriever: AutoscaleSettings = AutoscaleSettings(
+        max_replicas=4, target_ongoing_requests=16, max_ongoing_requests=64
+    )
     generator: AutoscaleSettings = AutoscaleSettings(
         max_replicas=2, target_ongoing_requests=16, max_ongoing_requests=24
     )

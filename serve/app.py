@@ -158,7 +158,7 @@ class GeneratorReplica:
         """See `serve.ports.Holding`."""
         return await attempt(_replica(), self._generator.evict(adapter))
 
-    def record_routing_stats(self) -> dict[str, Any]:
+    async def record_routing_stats(self) -> dict[str, Any]:  # on the loop that changes them
         """Asked for by Ray Serve; `serve.router` reads it."""
         return {HELD: list(self._generator.adapters())}
 

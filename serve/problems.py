@@ -27,6 +27,8 @@ _TABLE: tuple[tuple[type[OpenbookError], int, str, str], ...] = (
     (OverloadedError, 429, "rate_limit_error", "overloaded"),
     (UnavailableError, 503, "server_error", "unavailable"),
 )
+NO_OBJECT = "the body must be a JSON object, sent with `content-type: application/json`"
+_NO_OBJECT = ("model_type", "model_attributes_type", "dict_type")
 MAX_MESSAGE, MAX_PARAM = 1000, 200  # characters
 _CODES = {
     UNSUPPORTED: UNSUPPORTED,
@@ -86,6 +88,8 @@ def of_validation(errors: Sequence[Mapping[str, Any]]) -> Problem:
     if kind == UNSUPPORTED:
         where.append(first["ctx"]["param"])
     param = ".".join(where) or None
+    if param is None and kind in _NO_OBJECT:
+        return Problem(400, NO_OBJECT, INVALID, code="invalid_json")
     message = str(first["msg"])
     if kind == "extra_forbidden":
         message = f"unknown parameter {param!r}"

@@ -148,7 +148,7 @@ def test_secrets_come_by_reference_only(build: str) -> None:
     assert objects(build, "Secret") == []
     for pod in ray_pods(build):
         secret = {e["name"]: e for e in pod.env if _is_secret(e["name"])}
-        assert len(secret) == 3, pod.where
+        assert len(secret) == 4, pod.where
         for entry in secret.values():
             assert entry["valueFrom"]["secretKeyRef"]["name"] == "openbook-secrets", pod.where
     written = yaml.safe_load(settings_text(build))

@@ -96,6 +96,22 @@ def test_chat_body_that_is_no_json_is_refused(house: House) -> None:
     assert error_of(house.run(post), 400)["code"] == "invalid_json"
 
 
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b'{"model": "base"}', "application/x-www-form-urlencoded"), (b"[]", "application/json")],
+)
+def test_chat_body_that_is_no_json_object_says_what_to_send(
+    house: House, content: bytes, kind: str
+) -> None:
+    async def post(client: Any) -> Any:
+        headers = {"content-type": kind}
+        return await client.post("/v1/chat/completions", content=content, headers=headers)
+
+    error = error_of(house.run(post), 400)
+    assert error["code"] == "invalid_json"
+    assert "content-type: application/json" in error["message"]
+
+
 @pytest.mark.parametrize("value", ["soon", "0", "-1", "nan"])
 def test_chat_bad_deadline_is_refused(house: House, value: str) -> None:
     body = {"model": "base", "messages": [{"role": "user", "content": "x"}]}
