@@ -161,9 +161,8 @@ class TrainSettings(Section):
 class AutoscaleSettings(Section):
     """Replicas of one deployment; see Ray Serve's AutoscalingConfig.
 
-    A replica works on `max_ongoing_requests` at once; `max_queued_requests` more wait (-1: any number),
-    the rest are refused with 429. An update starts `max_surge_percent` of the replicas anew before it stops
-    as many old ones, which finish what they are at; 0 stops first, for clusters without room for both.
+    Each works on `max_ongoing_requests` at once; `max_queued_requests` more wait (-1: any number), the rest
+    get 429. An update starts `max_surge_percent` of the replicas anew before old ones stop.
     """
 
     min_replicas: int = Field(1, ge=0)
@@ -189,8 +188,7 @@ class EngineSettings(Section):
     cites should be repeatable). No `threads` means all CPUs that the process may use. A step or a
     probe that takes longer than `probe_s` counts as a dead engine. `max_adapters` are loaded at once, of
     rank `max_rank` at most; downloaded ones take `adapter_disk_mib` of disk, more only while in use.
-    A replica that holds an adapter is preferred while its queue is at most `adapter_affinity` longer than
-    the shortest.
+    Replicas that hold it are preferred while their queue is at most `adapter_affinity` longer than others'.
     """
 
     kind: Literal["auto", "builtin"] = "auto"
@@ -244,9 +242,7 @@ class ServeSettings(Section):
     gateway: AutoscaleSettings = AutoscaleSettings(
         max_replicas=4, target_ongoing_requests=32, max_ongoing_requests=64, max_queued_requests=128
     )
-    retriever: AutoscaleSettings = AutoscaleSettings(
-        max_replicas=4, target_ongoing_requests=16, max_ongoing_requests=64
-    )
+    retriever: AutoscaleSettings = AutoscaleSettings(max_replicas=4, max_ongoing_requests=64)
     generator: AutoscaleSettings = AutoscaleSettings(
         max_replicas=2, target_ongoing_requests=16, max_ongoing_requests=24
     )
