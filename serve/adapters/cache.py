@@ -78,14 +78,18 @@ class AdapterCache:
                     await self._released.wait()
                 await self._engine.load_adapter(adapter, hold.folder)
                 self._loaded[adapter] = hold
-                for idle in self._idle()[: max(0, len(self._loaded) - self._max_adapters)]:
-                    await self._unload(idle)
+                await self._shrink()
         except BaseException as error:
             if adapter not in self._loaded:
                 hold.release()
             if isinstance(error, ConflictError):
                 self._files.refuse(adapter, error)
             raise
+
+    async def _shrink(self) -> None:
+        """Forget who is idle, one at a time: the next one may be asked for meanwhile."""
+        while len(self._loaded) > self._max_adapters and (idle := self._idle()):
+            await self._unload(idle[0])
 
     async def _unload(self, adapter: str) -> None:
         hold = self._loaded.pop(adapter)

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,15 @@ def run(
 ) -> None:
     async def main() -> None:
         engine = ScriptedEngine([])
-        disk, fit = Disk(folder / "cache", 1 << 20), Fit(BASE_MODEL, PROMPT_HASH, max_rank=64)
-        files = AdapterFiles(registry, disk, fit, retry_s)
+        files = adapter_files(registry, folder, retry_s)
         await asyncio.wait_for(test(AdapterCache(engine, files, max_adapters=2), engine), 10)
 
     asyncio.run(main())
+
+
+def adapter_files(registry: AdapterRegistry, folder: Path, retry_s: float = 60.0) -> AdapterFiles:
+    disk, fit = Disk(folder / "cache", 1 << 20), Fit(BASE_MODEL, PROMPT_HASH, max_rank=64)
+    return AdapterFiles(registry, disk, fit, retry_s)
 
 
 async def use(cache: AdapterCache, *adapters: str) -> None:
@@ -83,6 +88,65 @@ def test_cache_full_of_adapters_in_use_waits_and_evicts_none_of_them(
             assert engine.adapters() == ["a@v1", "c@v1"]
 
     run(registry, tmp_path, test)
+
+
+class GatedEngine(ScriptedEngine):
+    """Loads wait for `may_load`, unloads for `may_unload`; what is in `used` is not unloaded."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.may_load, self.may_unload = asyncio.Event(), asyncio.Event()
+        self.may_load.set()
+        self.used: set[str] = set()
+        self.unloads: list[str] = []
+
+    async def load_adapter(self, name: str, path: Path) -> None:
+        await super().load_adapter(name, path)
+        await self.may_load.wait()
+
+    async def unload_adapter(self, name: str) -> None:
+        if name in self.used:
+            raise ConflictError(f"adapter {name!r} is in use")
+        self.unloads.append(name)
+        await super().unload_adapter(name)
+        await self.may_unload.wait()
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    while not happened():
+        await asyncio.sleep(0.001)
+
+
+def test_cache_adapter_that_is_asked_for_while_another_is_unloaded_stays(
+    registry: AdapterRegistry, tmp_path: Path
+) -> None:
+    publish(registry, tmp_path / "d", "d", "v1")
+
+    async def main() -> None:
+        engine = GatedEngine()
+        cache = AdapterCache(engine, adapter_files(registry, tmp_path), max_adapters=2)
+        async with cache.lease("b@v1"), AsyncExitStack() as again:
+            async with cache.lease("a@v1"):
+                late = asyncio.create_task(use(cache, "c@v1"))
+                await asyncio.wait({late}, timeout=0.05)
+            engine.may_load.clear()
+            await until(lambda: "c@v1" in engine.loads)
+            await again.enter_async_context(cache.lease("a@v1"))  # just before its turn to go
+            engine.may_load.set()
+            await late
+        assert engine.adapters() == ["a@v1", "b@v1", "c@v1"]
+        asked = asyncio.create_task(use(cache, "d@v1"))  # two must go for it, one after the other
+        await until(lambda: bool(engine.unloads))
+        wanted = next(name for name in ("a@v1", "b@v1", "c@v1") if name in engine.loaded)
+        async with AsyncExitStack() as others:
+            for name in sorted(engine.loaded - {"d@v1"}):
+                await others.enter_async_context(cache.lease(name))
+                engine.used.add(name)
+            engine.may_unload.set()
+            await asked
+            assert wanted in engine.loaded
+
+    asyncio.run(asyncio.wait_for(main(), 10))
 
 
 @pytest.mark.parametrize(
