@@ -27,6 +27,7 @@ ENDLESS = {"model": "alpha", "messages": QUESTION, "max_tokens": 800, "temperatu
 class Server:
     url: str
     home: Path
+    pid: int
 
     def client(self, **options: Any) -> OpenAI:
         return OpenAI(base_url=f"{self.url}/v1", api_key="none", max_retries=0, **options)
@@ -63,7 +64,7 @@ def run_server(
     try:
         line = process.stdout.readline()
         assert line, log.read_text()
-        yield Server(json.loads(line)["url"], home)
+        yield Server(json.loads(line)["url"], home, process.pid)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, log.read_text()
     finally:
