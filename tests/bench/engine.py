@@ -108,9 +108,7 @@ def peft_names(bench: Bench) -> dict[str, Any]:
 
 def peft_switch(bench: Bench) -> dict[str, Any]:
     """L3: each request alone after `set_adapter`."""
-    peer = engine_peers.peft_switch(
-        bench.path, bench.adapters[:4], bench.prompts, bench.tokens
-    )
+    peer = engine_peers.peft_switch(bench.path, bench.adapters[:4], bench.prompts, bench.tokens)
     return paired(peer, lambda: bench.serve(4), bench.options.pairs)
 
 
