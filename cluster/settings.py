@@ -189,9 +189,12 @@ class EngineSettings(Section):
     probe that takes longer than `probe_s` counts as a dead engine. `max_adapters` are loaded at once, of
     rank `max_rank` at most; downloaded ones take `adapter_disk_mib` of disk, more only while in use.
     Replicas that hold it are preferred while their queue is at most `adapter_affinity` longer than others'.
+    `kind` auto is vLLM where it is installed and the generator has a GPU, else the built-in engine. Only
+    vLLM knows `gpu_memory_share`, the part of a GPU's memory to take; it reserves memory for adapters of
+    `max_rank`, chooses its own `step_tokens` and `hot_ranks`, and has `prefix_slots` on a CPU only.
     """
 
-    kind: Literal["auto", "builtin"] = "auto"
+    kind: Literal["auto", "builtin", "vllm"] = "auto"
     max_batch: int = Field(8, ge=1)
     prefix_slots: int = Field(4, ge=0)
     step_tokens: int = Field(256, ge=16)
@@ -199,12 +202,13 @@ class EngineSettings(Section):
     context_tokens: int = Field(4096, ge=128)
     max_new_tokens: int = Field(128, ge=1)
     max_adapters: int = Field(8, ge=1)
-    max_rank: int = Field(64, ge=1)
+    max_rank: int = Field(64, ge=1, le=512)
     adapter_disk_mib: int = Field(2048, ge=1)
     adapter_affinity: int = Field(2, ge=0)
     temperature: float = Field(0.0, ge=0, le=2)
     threads: int | None = Field(None, ge=1)
     probe_s: float = Field(20.0, gt=0)
+    gpu_memory_share: float = Field(0.9, gt=0, le=1)
 
     @model_validator(mode="after")
     def _prompts_get_on(self) -> Self:

@@ -12,5 +12,8 @@
 | packing, attention, key_values | a step as tensors; attention over slots; keys and values |
 | packed_model | transformers' model on packed steps |
 | adapter_files, lora | LoRA files -> checked tensors; a different adapter for every token |
+| vllm_engine | vLLM's front: the protocol over a process that vLLM starts |
+| vllm_setup, vllm_calls | how vLLM is started; its parameters, outputs and errors in our words |
+| blueprint, prompt | a model's shapes without its weights; messages -> checked token ids |
 | row, sampling, text, stream | a request being generated: logits -> token -> text -> caller |
 """

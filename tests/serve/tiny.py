@@ -13,7 +13,7 @@ from cluster.prompts import ANSWER_MARK, QUOTE_BEGIN, QUOTE_END
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def save_tiny_model(tokenizer: Any, folder: Path) -> str:
+def save_tiny_model(tokenizer: Any, folder: Path, head_dim: int = 8) -> str:
     """Three layers, grouped-query attention, wide random weights so that outputs differ clearly."""
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -23,6 +23,7 @@ def save_tiny_model(tokenizer: Any, folder: Path) -> str:
         num_hidden_layers=3,
         num_attention_heads=6,
         num_key_value_heads=2,
+        head_dim=head_dim,
         max_position_embeddings=1024,
         initializer_range=0.3,
         bos_token_id=tokenizer.bos_token_id,
