@@ -153,10 +153,11 @@ class VllmEngine:
         llm, self._closing = self._llm, True
         if llm is None:
             return
-        if not llm.errored:
-            await llm.abort([live.request.request_id for live in self._live])
         self._llm = None
+        await llm.abort([live.request.request_id for live in self._live])
         await asyncio.to_thread(llm.shutdown)
+        # those that were on their way to vLLM the first time; it tells nobody any more
+        await llm.abort([live.request.request_id for live in self._live])
 
     async def _probe(self, llm: Any) -> None:
         from vllm import SamplingParams

@@ -122,10 +122,14 @@ def test_vllm_engine_more_adapters_than_fit_a_batch_all_answer(
 
 
 async def started(settings: Settings) -> tuple[Engine, list[psutil.Process]]:
+    """A started engine and the processes that vLLM made for it; Python's own stay with us."""
     before = set(psutil.Process().children(recursive=True))
     engine = open_engine(settings)
     await engine.start()
-    return engine, list(set(psutil.Process().children(recursive=True)) - before)
+    new = set(psutil.Process().children(recursive=True)) - before
+    made = [process for process in new if process.name().startswith("VLLM")]
+    assert made
+    return engine, made
 
 
 @on_vllm
