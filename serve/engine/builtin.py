@@ -15,11 +15,12 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from cluster.errors import ConflictError, NotFoundError, UnavailableError, UsageError
+from cluster.errors import ConflictError, NotFoundError, UnavailableError
 from cluster.models import base_model_path, torch_dtype
 from cluster.prompts import Message
 from cluster.settings import Settings
 from serve.engine.packed_model import ModelConfig, PackedModel
+from serve.engine.prompt import check_prompt, encode_messages
 from serve.engine.protocol import EngineStats, GenerationChunk, GenerationRequest
 from serve.engine.row import Codec, Row
 from serve.engine.runner import StepRunner
@@ -130,7 +131,7 @@ class BuiltinEngine:
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Prompt tokens that these messages become."""
-        return len(self._encode(messages))
+        return len(encode_messages(self._tokenizer, messages))
 
     def stats(self) -> EngineStats:
         """A snapshot."""
@@ -202,26 +203,9 @@ class BuiltinEngine:
     def _prompt_ids(self, request: GenerationRequest) -> tuple[int, ...]:
         if request.adapter is not None and request.adapter not in self._adapters:
             raise NotFoundError(f"adapter {request.adapter!r} is not loaded in this engine")
-        ids = request.prompt_ids or tuple(self._encode(request.messages))
-        needed = len(ids) + request.sampling.max_tokens
-        if needed > self.context_tokens:
-            raise UsageError(
-                f"the prompt has {len(ids)} tokens and max_tokens is {request.sampling.max_tokens}: "
-                f"together more than the context of {self.context_tokens}; shorten one of them"
-            )
-        known = self._loaded().vocabulary
-        if not 0 <= min(ids) <= max(ids) < known:
-            raise UsageError(
-                f"the prompt has token ids from {min(ids)} to {max(ids)}; the model knows 0 to "
-                f"{known - 1}: encode it with the model's own tokenizer"
-            )
-        return ids
-
-    def _encode(self, messages: Sequence[Message]) -> list[int]:
-        text = self._tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=True
-        )
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False).input_ids
+        ids = request.prompt_ids or encode_messages(self._tokenizer, request.messages)
+        vocabulary = self._loaded().vocabulary
+        check_prompt(ids, request.sampling.max_tokens, self.context_tokens, vocabulary)
         return ids
 
     def _load(self) -> StepRunner:
