@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,14 +27,24 @@ DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `pytest -n 2 --dist loadgroup`: all that starts Ray in one process, the rest file by file.
-
-    Two Rays on one machine would only wait for each other. The longest group goes first.
-    """
+    """What starts Ray goes first: it takes longest."""
     items.sort(key=lambda item: item.get_closest_marker("ray") is None)
-    for item in items:
-        group = "ray" if item.get_closest_marker("ray") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `-n 2`: all files that start Ray in one process, the other files in the other.
+
+    Two Rays on one machine would only wait for each other.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class RayApart(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "ray" if "mark.ray" in (config.rootpath / file).read_text("utf-8") else file
+
+    return RayApart(config, log)
 
 
 @pytest.fixture
