@@ -191,6 +191,7 @@ class Answerer:
             max_tokens=request.limit or engine.max_new_tokens,
             temperature=engine.temperature if temperature is None else temperature,
             top_p=1.0 if request.top_p is None else request.top_p,
+            top_k=request.top_k or 0,
             stop=request.stops,
             seed=seed_of(request_id) if request.seed is None else request.seed,
         )

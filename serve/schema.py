@@ -40,7 +40,6 @@ _INERT: dict[str, tuple[Any, ...]] = {
     "repetition_penalty": (None, 1),
     "safety_identifier": _NOTHING,
     "suffix": _NOTHING,
-    "top_k": _NOTHING,
     "verbosity": _NOTHING,
     "web_search_options": _NOTHING,
 }
@@ -120,6 +119,7 @@ class ChatRequest(Body):
     stream_options: StreamOptions | None = None
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=0, lt=2**31)
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
     n: int | None = Field(None, ge=1, le=MAX_CHOICES)

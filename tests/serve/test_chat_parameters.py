@@ -17,7 +17,7 @@ PICTURE = {"type": "image_url", "image_url": {"url": "x"}}
         ("tools", [{"type": "function"}]), ("tool_choice", "required"), ("functions", [{}]),
         ("function_call", {"name": "f"}), ("response_format", {"type": "json_object"}),
         ("modalities", ["audio"]), ("audio", {}), ("store", True), ("reasoning_effort", "low"),
-        ("service_tier", "flex"), ("metadata", {"a": "b"}), ("prediction", {}), ("top_k", 5),
+        ("service_tier", "flex"), ("metadata", {"a": "b"}), ("prediction", {}),
         ("web_search_options", {}), ("best_of", 2), ("guided_json", {}), ("min_p", 0.1),
     ],
 )  # fmt: skip
@@ -135,11 +135,12 @@ def test_chat_everything_supported_reaches_the_engine(house: House) -> None:
             "content": [{"type": "text", "text": "How "}, {"type": "text", "text": "long?"}],
         },
     ]
-    wanted = {"temperature": 0.3, "top_p": 0.8, "seed": -5, "stop": ["END"]}
+    wanted = {"temperature": 0.3, "top_p": 0.8, "top_k": 7, "seed": -5, "stop": ["END"]}
     house.chat(messages=turns, max_completion_tokens=9, max_tokens=4, **wanted)
     asked = house.engine.requests[-1]
     assert (asked.sampling.max_tokens, asked.sampling.stop) == (9, ("END",))
-    assert (asked.sampling.temperature, asked.sampling.top_p, asked.sampling.seed) == (0.3, 0.8, -5)
+    assert (asked.sampling.temperature, asked.sampling.seed) == (0.3, -5)
+    assert (asked.sampling.top_p, asked.sampling.top_k) == (0.8, 7)
     assert asked.messages[0]["content"].endswith("Be kind.")
     assert [m["content"] for m in asked.messages[1:]] == ["Hello", "Hi", "Question: How long?"]
 

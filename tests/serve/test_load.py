@@ -174,6 +174,7 @@ def test_crowd_of_adapters_hang_ups_and_unknown_names_harms_nobody(server: Serve
         assert after[pid] < before[pid] * 1.15, "a replica grew by what it should have given back"
 
 
+@pytest.mark.endurance
 def test_replicas_come_and_go_under_load_without_a_failed_request(server: Server) -> None:
     async def main() -> tuple[set[int], list[Reply]]:
         counts: set[int] = set()
@@ -196,6 +197,7 @@ def test_replicas_come_and_go_under_load_without_a_failed_request(server: Server
     assert {reply.status for reply in replies} == {200}
 
 
+@pytest.mark.endurance
 @pytest.mark.parametrize("deployment", ["Generator", "Gateway"])
 def test_killed_replica_is_a_clean_error_and_serving_recovers(
     server: Server, deployment: str
