@@ -83,11 +83,12 @@ def openbook() -> None:
 
 def main() -> None:
     """Entry point of the console script. SIGTERM unwinds like an exit, so what was started is stopped."""
+    results = sys.stdout if "--json" in sys.argv else None
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         app()
     except OpenbookError as error:
-        print_error(type(error).__name__, str(error), "--json" in sys.argv)
+        print_error(type(error).__name__, str(error), results)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(1)

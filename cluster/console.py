@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 from rich.console import Console as RichConsole
 from rich.progress import (
@@ -45,6 +45,7 @@ class Console:
         self.json_output = json_output
         self._errors = RichConsole(stderr=True, quiet=quiet)
         self._out = self._errors if json_output else RichConsole(quiet=quiet)
+        self._results = sys.stdout
 
     @contextmanager
     def progress(self, label: str, total: int | None, unit: str) -> Iterator[Progress]:
@@ -83,7 +84,8 @@ class Console:
     def result(self, value: Mapping[str, Any]) -> None:
         """The result document, when `--json` was asked for."""
         if self.json_output:
-            print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+            text = json.dumps(value, ensure_ascii=False, default=str)
+            print(text, file=self._results, flush=True)
 
 
 class _BarProgress:
@@ -138,11 +140,11 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:.1f} {self._unit}/s" if speed else f"- {self._unit}/s", style="cyan")
 
 
-def print_error(kind: str, message: str, json_output: bool) -> None:
-    """An error on stderr, and as a JSON document on stdout for scripts."""
+def print_error(kind: str, message: str, results: TextIO | None) -> None:
+    """An error on stderr, and as a JSON document on `results` for scripts."""
     RichConsole(stderr=True).print(
         Text.assemble((f"{kind}: ", "bold red"), message), soft_wrap=True, highlight=False
     )
-    if json_output:
-        print(json.dumps({"error": {"type": kind, "message": message}}, ensure_ascii=False))
-    sys.stdout.flush()
+    if results is not None:
+        document = {"error": {"type": kind, "message": message}}
+        print(json.dumps(document, ensure_ascii=False), file=results, flush=True)

@@ -4,7 +4,8 @@ The composition root of `cluster`: nothing else builds a store, a vector store o
 settings. Other processes get `worker_settings()` and open a session of their own.
 """
 
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, redirect_stdout
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -34,6 +35,9 @@ class Session:
         self.cache = home / "cache"
         self._closing = ExitStack()
         quiet_libraries()
+        if console.json_output:
+            # Ray's warnings come on stdout whatever its logging is set to; results know their stream
+            self._closing.enter_context(redirect_stdout(sys.stderr))
 
     @classmethod
     def for_worker(cls, settings: Settings) -> Self:
