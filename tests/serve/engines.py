@@ -12,15 +12,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from serve.engine.builtin import BuiltinConfig, BuiltinEngine
 from serve.engine.packed_model import ModelConfig
-from serve.engine.protocol import Engine, GenerationRequest, SamplingParams
-
-QUESTIONS = [
-    "Why?",
-    "What does the light ring show while the speaker updates its firmware?",
-    "Which rooms?",
-    "How long does the battery dock take from empty to full when the speaker is playing loudly?",
-    "When?",
-]
+from serve.engine.protocol import Engine, GenerationRequest
+from tests.serve.engine_contract import request as request
 
 
 @dataclass(frozen=True)
@@ -74,13 +67,6 @@ def run(
             await test(engine)
 
     asyncio.run(main())
-
-
-def request(number: int, adapter: str | None, **sampling: object) -> GenerationRequest:
-    values = {"max_tokens": 5 + number % 7, "temperature": 0.0, "top_p": 1.0, "stop": (), "seed": 7}
-    messages = ({"role": "user", "content": QUESTIONS[number % len(QUESTIONS)]},)
-    params = SamplingParams(**{**values, **sampling})  # type: ignore[arg-type]
-    return GenerationRequest(f"request-{number}", messages, adapter, params)
 
 
 def prompt(ids: list[int], adapter: str | None = None, **sampling: object) -> GenerationRequest:
