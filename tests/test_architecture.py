@@ -45,7 +45,7 @@ CLUSTER = {
     "milvus_lite", "models",
     "objects", "objects_local", "objects_s3", "options", "pointers", "prompts", "quotes", "records",
     "rerank", "resolve", "retrieval", "rows", "runtime", "search_cli", "sections", "session", "set_settings",
-    "settings", "vectors",
+    "settings", "train_settings", "vectors",
 }  # fmt: skip
 
 

@@ -1,0 +1,35 @@
+"""The settings of training runs. Part of one tree."""
+
+from pydantic import Field
+
+from cluster.sections import Fraction, Section
+
+
+class TrainSettings(Section):
+    """Ray Train and LoRA. `batch_size` is the global batch in examples, whatever the number of workers.
+
+    Without `cpus_per_worker` a worker takes one CPU beside its GPU, else an equal part of all CPUs.
+    `validation_examples` bounds how many are looked at after an epoch.
+    """
+
+    num_workers: int = Field(1, ge=1)
+    cpus_per_worker: int | None = Field(None, ge=1)
+    use_gpu: bool = False
+    epochs: int = Field(2, ge=1)
+    batch_size: int = Field(8, ge=1)
+    micro_batch_tokens: int = Field(2048, ge=64)
+    max_tokens: int = Field(1024, ge=64)
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup_fraction: Fraction = 0.05
+    weight_decay: float = Field(0.0, ge=0)
+    clip_norm: float = Field(1.0, gt=0)
+    lora_rank: int = Field(16, ge=1, le=512)
+    lora_alpha: int = Field(32, ge=1)
+    lora_dropout: Fraction = 0.0
+    lora_targets: tuple[str, ...] = (
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    )  # fmt: skip
+    validation_examples: int = Field(64, ge=0)
+    checkpoint_steps: int = Field(20, ge=1)
+    max_failures: int = Field(2, ge=0)
+    seed: int = 0
