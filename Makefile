@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # torch comes first and alone: TORCH_INDEX may name PyTorch's CPU wheel index, which saves gigabytes
 TORCH_INDEX ?=
-# processes that run tests: one for those that start Ray, the others share the rest
-WORKERS ?= 2
+# processes that run tests: two start Rays, the third runs the rest; all wait a lot
+WORKERS ?= 3
 # a second environment, so that vLLM's pins do not decide ours; set it to use one that is there
 VLLM_VENV := .venv-vllm
 VLLM_STAMP = $(VLLM_VENV)/.ready

@@ -21,6 +21,8 @@ os.environ["TRANSFORMERS_OFFLINE"] = "1"
 # a user's own settings must not reach the tests
 for name in [name for name in os.environ if name.startswith("OPENBOOK_")]:
     del os.environ[name]
+# Ray's workers give way to everything else by default: here that is the other test process, for minutes
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (Ray spells it so)
 quiet_libraries()
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -33,16 +35,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `-n 2`: all files that start Ray in one process, the other files in the other.
+    """With `-n 3`: files that start Ray in two processes, those that prepare data and the others.
 
-    Two Rays on one machine would only wait for each other.
+    Each keeps one Ray for all its files. They wait for processes to start more than they compute.
     """
     from xdist.scheduler import LoadFileScheduling
 
     class RayApart(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return "ray" if "mark.ray" in (config.rootpath / file).read_text("utf-8") else file
+            if "mark.ray" not in (config.rootpath / file).read_text("utf-8"):
+                return file
+            return "ray for data" if file.startswith("tests/data_prep/") else "ray"
 
     return RayApart(config, log)
 
