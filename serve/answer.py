@@ -24,6 +24,7 @@ from serve.engine.protocol import (
     GenerationChunk,
     GenerationRequest,
     SamplingParams,
+    TokenLogprob,
 )
 from serve.ports import Generating, Naming, Query, Retrieving
 from serve.rendering import AnswerStream
@@ -50,6 +51,14 @@ class Evidence:
         return self.hits[: len(self.hits) - self.dropped]
 
 
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Text for a reader, and the tokens since the last one when their log probabilities were asked for."""
+
+    text: str
+    tokens: tuple[TokenLogprob, ...] = ()
+
+
 @dataclass(slots=True)
 class Answering:
     """One answer on its way: iterate `deltas` to its end, then read the rest."""
@@ -57,6 +66,7 @@ class Answering:
     model: str
     evidence: Evidence
     stream: AsyncGenerator[GenerationChunk, None]
+    logprobs: bool = False
     finish_reason: FinishReason = "stop"
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -71,20 +81,24 @@ class Answering:
         """Until the generator has taken the request; raises why it has not."""
         self.prompt_tokens = (await anext(self.stream)).prompt_tokens
 
-    async def deltas(self) -> AsyncGenerator[str, None]:
+    async def deltas(self) -> AsyncGenerator[Delta, None]:
         """Presentable text as it comes; closing it cancels the generation."""
         started = time.monotonic()
+        tokens: tuple[TokenLogprob, ...] = ()
         async with aclosing(self.stream) as stream:
             async for chunk in stream:
                 self.prompt_tokens = chunk.prompt_tokens
                 self.cached_tokens = chunk.cached_tokens
                 self.completion_tokens = chunk.completion_tokens
                 self.finish_reason = chunk.finish_reason or self.finish_reason
+                tokens += chunk.logprobs
                 if shown := self.text.feed(chunk.text):
-                    yield shown
+                    yield Delta(shown, tokens)
+                    tokens = ()
         self.seconds = time.monotonic() - started
-        if rest := self.text.finish():
-            yield rest
+        rest = self.text.finish()
+        if rest or tokens:
+            yield Delta(rest, tokens)
 
     async def close(self) -> None:
         """Cancel the generation; nothing happens when it is done."""
@@ -136,7 +150,7 @@ class Answerer:
                 replace(sampling, seed=sampling.seed + number),
             )
             stream = _refusal(evidence) if refuses else self._generator.generate(asked)
-            choices.append(Answering(adapter or BASE, evidence, stream))
+            choices.append(Answering(adapter or BASE, evidence, stream, bool(request.logprobs)))
         if not refuses:
             await _admit(choices)
         return choices
@@ -194,6 +208,7 @@ class Answerer:
             top_k=request.top_k or 0,
             stop=request.stops,
             seed=seed_of(request_id) if request.seed is None else request.seed,
+            logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         )
 
 

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from cluster.prompts import PROMPT_HASH
 from cluster.records import as_json
-from serve.answer import Answering, rag_json
+from serve.answer import Answering, Delta, rag_json
+from serve.logprobs import logprobs_json
 
 HEARTBEAT = b": heartbeat\n\n"
 DONE = b"data: [DONE]\n\n"
@@ -40,20 +41,26 @@ class Head:
             "choices": choices,
         }
 
-    def chunk(self, index: int, delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+    def chunk(
+        self,
+        index: int,
+        delta: dict[str, Any],
+        finish: str | None = None,
+        logprobs: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """A piece of a stream."""
-        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
         return self.body("chat.completion.chunk", [choice])
 
 
 async def completion(choices: Sequence[Answering], head: Head) -> dict[str, Any]:
     """The whole answer in one body; of several choices the first one's citations stand beside them."""
-    contents = [""] * len(choices)
+    parts: list[list[Delta]] = [[] for _ in choices]
     streams = [answering.deltas() for answering in choices]
     async with aclosing(gathered(streams, None)) as pieces:
-        async for index, text in pieces:
-            contents[index] += text or ""
-    told = [_choice(*told) for told in zip(range(len(choices)), choices, contents, strict=True)]
+        async for index, delta in pieces:
+            parts[index] += [delta] if delta else []
+    told = [_choice(*told) for told in zip(range(len(choices)), choices, parts, strict=True)]
     if len(choices) > 1:
         told = [{**one, **_evidence(a)} for one, a in zip(told, choices, strict=True)]
     body = head.body("chat.completion", told)
@@ -71,13 +78,14 @@ async def events(
         yield event(head.chunk(index, {"role": "assistant", "content": ""}))
     streams = [answering.deltas() for answering in choices]
     async with aclosing(gathered(streams, heartbeat_s)) as pieces:
-        async for index, text in pieces:
+        async for index, delta in pieces:
             if index == SILENCE:
                 yield HEARTBEAT
-            elif text is None:
+            elif delta is None:
                 yield event(_last(choices[index], head, index))
             else:
-                yield event(head.chunk(index, {"content": text}))
+                logprobs = logprobs_json(delta.tokens) if choices[index].logprobs else None
+                yield event(head.chunk(index, {"content": delta.text}, None, logprobs))
     if include_usage:
         yield event({**head.body("chat.completion.chunk", []), "usage": total_usage(choices)})
     yield DONE
@@ -136,17 +144,18 @@ def total_usage(choices: Sequence[Answering]) -> dict[str, Any]:
     }
 
 
-def _choice(index: int, answering: Answering, content: str) -> dict[str, Any]:
+def _choice(index: int, answering: Answering, parts: Sequence[Delta]) -> dict[str, Any]:
+    tokens = (token for part in parts for token in part.tokens)
     message = {
         "role": "assistant",
-        "content": content,
+        "content": "".join(part.text for part in parts),
         "refusal": None,
         "annotations": answering.annotations,
     }
     return {
         "index": index,
         "message": message,
-        "logprobs": None,
+        "logprobs": logprobs_json(tokens) if answering.logprobs else None,
         "finish_reason": answering.finish_reason,
     }
 

@@ -20,6 +20,7 @@ from cluster.models import base_model_path, torch_dtype
 from cluster.prompts import Message
 from cluster.settings import Settings
 from serve.engine.packed_model import ModelConfig, PackedModel
+from serve.engine.pieces import Pieces
 from serve.engine.prompt import check_prompt, encode_messages
 from serve.engine.protocol import EngineStats, GenerationChunk, GenerationRequest
 from serve.engine.row import Codec, Row
@@ -58,7 +59,7 @@ class BuiltinEngine:
         self._scheduler = Scheduler(self._slots, config.max_batch, config.step_tokens)
         self._worker: Worker | None = None
         self._tokenizer: Any = None
-        self._codec = Codec(lambda ids: "", frozenset())
+        self._codec = Codec(lambda ids: "", frozenset(), lambda token: b"")
         self._adapters: set[str] = set()
         self._streams: dict[Row, Stream] = {}
         self._counts = dict.fromkeys(
@@ -212,7 +213,7 @@ class BuiltinEngine:
         self._tokenizer = AutoTokenizer.from_pretrained(self._config.model.path)
         self._model = model = PackedModel(self._config.model)
         ends = model.end_tokens | {self._tokenizer.eos_token_id}
-        self._codec = Codec(self._decode, frozenset(ends - {None}))
+        self._codec = Codec(self._decode, frozenset(ends - {None}), Pieces(self._tokenizer))
         return StepRunner(model, self._slots.count, self.context_tokens)
 
     def _decode(self, ids: Sequence[int]) -> str:

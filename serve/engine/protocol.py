@@ -35,15 +35,21 @@ class SamplingParams:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenLogprob:
-    """Natural logarithms of the model's own probabilities, before temperature, top_k and top_p.
-
-    `top` has the most likely tokens, the first first.
-    """
+class LikelyToken:
+    """A token, the natural logarithm of the probability that the model itself gave it (before
+    temperature, top_k and top_p), and `piece`, the bytes it adds to the text."""
 
     token_id: int
     logprob: float
-    top: tuple[tuple[int, float], ...]
+    piece: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A generated token; `top` has the most likely ones in its place, the first first."""
+
+    chosen: LikelyToken
+    top: tuple[LikelyToken, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ class Codec:
 
     decode: Callable[[Sequence[int]], str]
     end_tokens: frozenset[int]
+    piece: Callable[[int], bytes]
 
 
 @dataclass(slots=True, eq=False)

@@ -77,7 +77,9 @@ def _pick_one(logits_V: Tensor, row: Row, likeliest: int | None) -> Pick | Excep
     try:
         token = likeliest if row.sampler.greedy else row.sampler.pick(logits_V)
         wanted = row.sampler.alternatives
-        return token, None if wanted is None else logprobs_of(logits_V, token, wanted)
+        if wanted is None:
+            return token, None
+        return token, logprobs_of(logits_V, token, wanted, row.codec.piece)
     except (RuntimeError, ValueError, IndexError) as error:  # its own, not the batch's
         return error
 

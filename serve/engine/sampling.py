@@ -3,10 +3,12 @@
 V vocabulary.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from serve.engine.protocol import SamplingParams, TokenLogprob
+from serve.engine.protocol import LikelyToken, SamplingParams, TokenLogprob
 
 
 class Sampler:
@@ -32,12 +34,15 @@ class Sampler:
         return int(torch.multinomial(probs_V, 1, generator=self._generator))
 
 
-def logprobs_of(logits_V: Tensor, token: int, alternatives: int) -> TokenLogprob:
-    """The log probability of a token and of the most likely ones."""
+def logprobs_of(
+    logits_V: Tensor, token: int, alternatives: int, piece: Callable[[int], bytes]
+) -> TokenLogprob:
+    """The log probability of a token and of the most likely ones; `piece` gives a token's bytes."""
     logprobs_V = logits_V.float().log_softmax(-1)
     values, tokens = logprobs_V.topk(min(alternatives, len(logprobs_V)))
-    top = tuple(zip(tokens.tolist(), values.tolist(), strict=True))
-    return TokenLogprob(token, float(logprobs_V[token]), top)
+    likely = zip(tokens.tolist(), values.tolist(), strict=True)
+    top = tuple(LikelyToken(other, logprob, piece(other)) for other, logprob in likely)
+    return TokenLogprob(LikelyToken(token, float(logprobs_V[token]), piece(token)), top)
 
 
 def _most_likely(scores_V: Tensor, count: int) -> Tensor:

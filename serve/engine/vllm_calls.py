@@ -10,6 +10,7 @@ from serve.engine.protocol import (
     FinishReason,
     GenerationChunk,
     GenerationRequest,
+    LikelyToken,
     SamplingParams,
     TokenLogprob,
 )
@@ -23,6 +24,7 @@ class Live:
 
     request: GenerationRequest
     prompt_tokens: int
+    piece: Callable[[int], bytes]
     tokens: int = 0
     cached: int = 0
     finish: FinishReason | None = None
@@ -40,7 +42,21 @@ class Live:
         top = self.request.sampling.logprobs
         if top is None:
             return self.chunk(new.text, ids)
-        return self.chunk(new.text, ids, _logprobs(ids, new.logprobs or (), top))
+        return self.chunk(new.text, ids, self._logprobs(ids, new.logprobs or ()))
+
+    def _logprobs(
+        self, ids: Sequence[int], found: Sequence[Mapping[int, Any]]
+    ) -> tuple[TokenLogprob, ...]:
+        """vLLM gives the chosen token beside the most likely ones, in one mapping."""
+        top, result = self.request.sampling.logprobs or 0, []
+        for chosen, by_id in zip(ids, found, strict=True):
+            likely = {
+                token: LikelyToken(token, of.logprob, self.piece(token))
+                for token, of in sorted(by_id.items(), key=lambda item: item[1].rank)
+            }
+            ranked = (likely[token] for token in likely if by_id[token].rank <= top)
+            result.append(TokenLogprob(likely[chosen], tuple(ranked)))
+        return tuple(result)
 
     def chunk(
         self, text: str, token_ids: tuple[int, ...], logprobs: tuple[TokenLogprob, ...] = ()
@@ -48,18 +64,6 @@ class Live:
         """A chunk with the request's counts."""
         counts = (self.prompt_tokens, self.tokens, self.cached)
         return GenerationChunk(text, token_ids, self.finish, *counts, logprobs)
-
-
-def _logprobs(
-    ids: Sequence[int], found: Sequence[Mapping[int, Any]], top: int
-) -> tuple[TokenLogprob, ...]:
-    """vLLM gives the chosen token beside the `top` most likely ones, in one mapping."""
-    result = []
-    for chosen, by_id in zip(ids, found, strict=True):
-        ranked = sorted((of.rank, token, of.logprob) for token, of in by_id.items())
-        likely = tuple((token, logprob) for rank, token, logprob in ranked if rank <= top)
-        result.append(TokenLogprob(chosen, by_id[chosen].logprob, likely))
-    return tuple(result)
 
 
 def sampling_params(sampling: SamplingParams) -> Any:

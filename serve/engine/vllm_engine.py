@@ -18,6 +18,7 @@ from cluster.models import base_model_path, torch_dtype
 from cluster.prompts import Message
 from cluster.settings import Settings
 from serve.engine.blueprint import Blueprint
+from serve.engine.pieces import Pieces
 from serve.engine.prompt import check_prompt, encode_messages
 from serve.engine.protocol import EngineStats, GenerationChunk, GenerationRequest
 from serve.engine.vllm_calls import Live, engine_errors, sampling_params
@@ -34,6 +35,7 @@ class VllmEngine:
         self._config = config
         self._llm: Any = None
         self._tokenizer: Any = None
+        self._piece: Any = None
         self._blueprint: Blueprint | None = None
         self._closing = False
         self._last_output = 0.0
@@ -71,7 +73,7 @@ class VllmEngine:
         llm, ids = self._running(), self._prompt_ids(request)
         with engine_errors(lambda: self._closing):
             params = sampling_params(request.sampling)
-            live = Live(request, len(ids))
+            live = Live(request, len(ids), self._piece)
             self._live.add(live)
             try:
                 yield live.chunk("", ())
@@ -207,6 +209,7 @@ class VllmEngine:
         from vllm.v1.engine.async_llm import AsyncLLM
 
         self._tokenizer = AutoTokenizer.from_pretrained(self._config.path)
+        self._piece = Pieces(self._tokenizer)
         self._blueprint = Blueprint(self._config.path)
         return AsyncLLM.from_engine_args(
             AsyncEngineArgs(**engine_arguments(self._config, self._blueprint))

@@ -175,11 +175,16 @@ async def logprobs_are_the_models_own(subject: Subject) -> None:
         params = replace(asked.sampling, temperature=temperature, logprobs=top)
         answer = await collect(subject.engine, replace(asked, sampling=params))
         expected_TV = alone.logprobs_TV(asked, answer.ids)
-        assert [of.token_id for of in answer.logprobs] == answer.ids
+        assert [of.chosen.token_id for of in answer.logprobs] == answer.ids
         for of, expected_V in zip(answer.logprobs, expected_TV, strict=True):
-            assert of.logprob == pytest.approx(float(expected_V[of.token_id]), abs=1e-3)
-            assert [token for token, _ in of.top] == expected_V.topk(top).indices.tolist()
-            assert [p for _, p in of.top] == pytest.approx(expected_V.topk(top).values, abs=1e-3)
+            likeliest_K = expected_V.topk(top)
+            expected = float(expected_V[of.chosen.token_id])
+            assert of.chosen.logprob == pytest.approx(expected, abs=1e-3)
+            assert [other.token_id for other in of.top] == likeliest_K.indices.tolist()
+            found = [other.logprob for other in of.top]
+            assert found == pytest.approx(likeliest_K.values, abs=1e-3)
+        said = b"".join(of.chosen.piece for of in answer.logprobs)
+        assert said.decode(errors="replace").startswith(answer.text.rstrip("\ufffd"))
     assert (await collect(subject.engine, asked)).logprobs == []
 
 

@@ -7,7 +7,13 @@ from pathlib import Path
 from cluster.errors import OpenbookError
 from cluster.prompts import Message
 from cluster.records import Hit
-from serve.engine.protocol import EngineStats, GenerationChunk, GenerationRequest
+from serve.engine.protocol import (
+    EngineStats,
+    GenerationChunk,
+    GenerationRequest,
+    LikelyToken,
+    TokenLogprob,
+)
 from serve.ports import Embedded, Query, Retrieved
 
 
@@ -41,7 +47,9 @@ class ScriptedEngine:
                 if isinstance(piece, OpenbookError):
                     raise piece
                 last = "stop" if done == len(self.script) else None
-                yield GenerationChunk(piece, (done,), last, prompt, done, self.cached_tokens)
+                counts = (prompt, done, self.cached_tokens)
+                logprobs = _logprobs(request, done, piece)
+                yield GenerationChunk(piece, (done,), last, *counts, logprobs)
         finally:
             self.running -= 1
 
@@ -66,6 +74,12 @@ class ScriptedEngine:
     async def check(self) -> None: ...
 
     async def close(self) -> None: ...
+
+
+def _logprobs(request: GenerationRequest, token: int, piece: str) -> tuple[TokenLogprob, ...]:
+    wanted = request.sampling.logprobs
+    likely = LikelyToken(token, -0.5, piece.encode())
+    return () if wanted is None else (TokenLogprob(likely, (likely,) * wanted),)
 
 
 class StaticRetriever:

@@ -99,6 +99,20 @@ def test_sdk_stream_with_usage_has_the_same_text_and_citations(server: Server) -
     assert usage.usage.completion_tokens > 5
 
 
+def test_sdk_logprobs_of_the_likeliest_tokens(server: Server) -> None:
+    done = server.client().chat.completions.create(
+        model="base", messages=QUESTION, temperature=0, logprobs=True, top_logprobs=3
+    )
+    logprobs = done.choices[0].logprobs
+    assert logprobs is not None
+    assert logprobs.content is not None
+    assert done.usage is not None
+    assert len(logprobs.content) == done.usage.completion_tokens
+    for token in logprobs.content:
+        assert token.token == token.top_logprobs[0].token
+        assert token.logprob == token.top_logprobs[0].logprob <= 0
+
+
 def test_sdk_switches_between_base_and_adapters(server: Server) -> None:
     said = {}
     for model, served in [("base", "base"), ("alpha", "alpha@v1"), ("beta@latest", "beta@v1")] * 2:

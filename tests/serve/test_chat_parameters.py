@@ -13,7 +13,7 @@ PICTURE = {"type": "image_url", "image_url": {"url": "x"}}
     ("param", "value"),
     [
         ("presence_penalty", 0.5), ("frequency_penalty", -1),
-        ("logit_bias", {"5": 1}), ("logprobs", True), ("top_logprobs", 2),
+        ("logit_bias", {"5": 1}), 
         ("tools", [{"type": "function"}]), ("tool_choice", "required"), ("functions", [{}]),
         ("function_call", {"name": "f"}), ("response_format", {"type": "json_object"}),
         ("modalities", ["audio"]), ("audio", {}), ("store", True), ("reasoning_effort", "low"),
@@ -36,6 +36,7 @@ def test_chat_unsupported_parameter_is_refused_by_name(
         {"n": 1, "presence_penalty": 0, "frequency_penalty": 0.0, "logit_bias": {}},
         {
             "logprobs": False,
+            "top_logprobs": 0,
             "tools": [],
             "tool_choice": "auto",
             "response_format": {"type": "text"},
@@ -72,6 +73,9 @@ def test_chat_parameter_that_asks_for_nothing_is_accepted(
         ({"messages": [{"role": "user", "content": "x", "weight": 1}]}, "messages.0.weight",
          "unknown_parameter"),
         ({"stream_options": {"include_usage": True}}, None, "invalid_value"),
+        ({"top_logprobs": 2}, None, "invalid_value"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "invalid_value"),
+        ({"logprobs": "yes please"}, "logprobs", "invalid_value"),
         ({"model": None}, "model", "invalid_value"),
     ],
 )  # fmt: skip

@@ -137,11 +137,11 @@ def test_engine_logprobs_are_of_the_chosen_and_the_likeliest_tokens(
         chunks = [chunk async for chunk in engine.generate(asked)]
         tokens = [token for chunk in chunks for token in chunk.token_ids]
         logprobs = [logprob for chunk in chunks for logprob in chunk.logprobs]
-        assert [of.token_id for of in logprobs] == tokens
+        assert [of.chosen.token_id for of in logprobs] == tokens
         for of in logprobs:
-            assert of.top[0] == (of.token_id, of.logprob)  # greedy
+            assert of.top[0] == of.chosen  # greedy
             assert len(of.top) == 3
-            assert 0 >= of.top[0][1] >= of.top[1][1] >= of.top[2][1]
+            assert 0 >= of.top[0].logprob >= of.top[1].logprob >= of.top[2].logprob
         plain = [chunk async for chunk in engine.generate(request(1, None))]
         assert not any(chunk.logprobs for chunk in plain)
 

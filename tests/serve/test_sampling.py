@@ -37,8 +37,8 @@ def test_sampler_same_seed_draws_the_same_tokens() -> None:
 
 
 def test_logprobs_are_of_the_untempered_distribution() -> None:
-    found = logprobs_of(LOGITS * 1.0, 2, 2)
-    assert found.token_id == 2
-    assert math.isclose(math.exp(found.logprob), 0.15, rel_tol=1e-5)
-    assert [token for token, _ in found.top] == [1, 3]
-    assert logprobs_of(LOGITS, 2, 0).top == ()
+    found = logprobs_of(LOGITS * 1.0, 2, 2, lambda token: b"abcde"[token : token + 1])
+    assert found.chosen.token_id == 2
+    assert math.isclose(math.exp(found.chosen.logprob), 0.15, rel_tol=1e-5)
+    assert [(other.token_id, other.piece) for other in found.top] == [(1, b"b"), (3, b"d")]
+    assert logprobs_of(LOGITS, 2, 0, lambda token: b"").top == ()

@@ -54,7 +54,9 @@ class House:
 
     def ask(self, *ids: int) -> Row:
         row = Row(
-            prompt(list(ids), max_tokens=2), ids, Codec(lambda ids: "x" * len(ids), frozenset())
+            prompt(list(ids), max_tokens=2),
+            ids,
+            Codec(lambda ids: "x" * len(ids), frozenset(), lambda token: b"x"),
         )
         self.worker.submit(row)
         return row
