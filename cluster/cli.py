@@ -24,7 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "search": ("cluster.search_cli:search", "What the retriever returns, with scores."),
     "corpus": ("data_prep.corpus_cli:corpus", "The documents and generations of a corpus."),
     "synth": ("data_prep.synth_cli:synth", "Questions + corpus -> RAFT and DSF training sets."),
-    "dataset": ("data_prep.dataset_cli:dataset", "List, show or export training sets."),
+    "dataset": ("data_prep.dataset_cli:dataset", "List, show, export or import training sets."),
     "train": ("train.cli:train", "Training set -> a new adapter version, with Ray Train."),
     "adapters": ("train.adapters_cli:adapters", "List, check, promote and roll back adapters."),
     "serve": ("serve.cli:serve", "Serve retrieval and adapters behind an OpenAI-compatible API."),

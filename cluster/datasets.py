@@ -1,8 +1,8 @@
 """Training sets in the object store, in Hugging Face's layout.
 
 `datasets/{name}/{version}/` holds `{split}-00000-of-00001.parquet`, the card `README.md` and the
-manifest, whose `kind` says what the rows are: `raft` examples or `cpt` text. Free-form fields are JSON
-text in their column, so that rows of any shape share one schema.
+manifest, whose `kind` says what the rows are: `raft` examples, `cpt` text or `instruct` conversations.
+Free-form fields are JSON text in their column, so that rows of any shape share one schema.
 """
 
 import json
@@ -23,11 +23,13 @@ from cluster.pointers import Pointer
 from cluster.records import (
     SPLITS,
     ContextDocument,
+    Conversation,
     PackedText,
     Quote,
     RaftExample,
     Segment,
     Split,
+    Turn,
     as_json,
 )
 
@@ -48,6 +50,15 @@ TEXTS = pa.schema([
     ("id", pa.string()), ("text", pa.string()), ("segments", pa.list_(_SEGMENT)),
     ("tokens", pa.int64()), ("split", pa.string()),
 ])  # fmt: skip
+_TURN = pa.struct([("role", pa.string()), ("content", pa.string()), ("learn", pa.bool_())])
+CONVERSATIONS = pa.schema([
+    ("id", pa.string()), ("messages", pa.list_(_TURN)), ("split", pa.string()),
+])  # fmt: skip
+_MAKE = {
+    "raft": "openbook synth",
+    "cpt": "openbook synth --cpt",
+    "instruct": "openbook dataset import",
+}
 _ROW_GROUP = 1000
 
 
@@ -73,7 +84,8 @@ class Datasets:
         known = ", ".join(self.names()) or "none yet"
         raise NotFoundError(
             f"dataset {spec!r} does not exist (known: {known}); "
-            f"make it with `openbook synth --corpus C --dataset {name} --qa FILE`"
+            f"make it with `openbook synth --corpus C --dataset {name} --qa FILE`, or from a file of "
+            f"conversations with `openbook dataset import FILE --name {name}`"
         )
 
     def manifest(self, spec: str) -> dict[str, Any]:
@@ -97,6 +109,10 @@ class Datasets:
         """The rows of one split of a CPT set, in their order. Raises InputError for another kind."""
         return map(_packed, self._rows(spec, split, "cpt"))
 
+    def read_conversations(self, spec: str, split: Split) -> Iterator[Conversation]:
+        """The rows of one split of an instruction set, in their order. InputError for another kind."""
+        return map(_conversation, self._rows(spec, split, "instruct"))
+
     def publish(
         self,
         name: str,
@@ -116,17 +132,17 @@ class Datasets:
 
         return self._publish(name, version, write)
 
-    def publish_texts(
+    def publish_stream(
         self,
         name: str,
         version: str,
-        texts: Iterable[PackedText],
+        records: Iterable[PackedText | Conversation],
         describe: Callable[[], tuple[Mapping[str, Any], str]],
     ) -> dict[str, Any]:
-        """`publish` for CPT text as a stream; after it `describe` gives manifest and card."""
+        """`publish` for rows as they come; after the last one `describe` gives manifest and card."""
 
         def write(folder: Path) -> tuple[Mapping[str, Any], str]:
-            _write_texts(folder, texts)
+            _write_stream(folder, records)
             return describe()
 
         return self._publish(name, version, write)
@@ -152,7 +168,7 @@ class Datasets:
         if kind != wanted:
             raise InputError(
                 f"dataset {exact} is of kind {kind!r}, {wanted!r} is needed; make one with "
-                f"`openbook synth{' --cpt' if wanted == 'cpt' else ''}`"
+                f"`{_MAKE[wanted]}`"
             )
         return self._stream(f"{dataset_prefix(*self.resolve(exact))}/{_file(split)}")
 
@@ -195,17 +211,22 @@ def _packed(row: dict[str, Any]) -> PackedText:
     return PackedText(**{**row, "segments": tuple(Segment(**one) for one in row["segments"])})
 
 
-def _write_texts(folder: Path, texts: Iterable[PackedText]) -> None:
-    """Each text into the file of its split, in row groups as they come."""
-    rest, writers = iter(texts), dict[str, pq.ParquetWriter]()
+def _conversation(row: dict[str, Any]) -> Conversation:
+    return Conversation(**{**row, "messages": tuple(Turn(**turn) for turn in row["messages"])})
+
+
+def _write_stream(folder: Path, records: Iterable[PackedText | Conversation]) -> None:
+    """Each record into the file of its split, in row groups as they come."""
+    rest, writers = iter(records), dict[str, pq.ParquetWriter]()
     try:
-        while rows := [as_json(text) for text in islice(rest, _ROW_GROUP)]:
+        while group := list(islice(rest, _ROW_GROUP)):
+            schema = TEXTS if isinstance(group[0], PackedText) else CONVERSATIONS
             for split in SPLITS:
-                own = [row for row in rows if row["split"] == split]
+                own = [as_json(record) for record in group if record.split == split]
                 if own and split not in writers:
-                    writers[split] = pq.ParquetWriter(folder / _file(split), TEXTS)
+                    writers[split] = pq.ParquetWriter(folder / _file(split), schema)
                 if own:
-                    writers[split].write_table(pa.Table.from_pylist(own, schema=TEXTS))
+                    writers[split].write_table(pa.Table.from_pylist(own, schema=schema))
     finally:
         for writer in writers.values():
             writer.close()

@@ -166,6 +166,11 @@ class RaftExample:
         """What to answer in view of the documents: `answer`, or the abstention."""
         return ABSTENTION if self.abstain else self.answer
 
+    @property
+    def size(self) -> int:
+        """Characters of documents and reasoning."""
+        return len(self.reasoning) + sum(len(document.text) for document in self.documents)
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -188,6 +193,34 @@ class PackedText:
     segments: tuple[Segment, ...]
     tokens: int
     split: Split
+
+    @property
+    def size(self) -> int:
+        """Characters."""
+        return len(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a conversation; what an assistant says without `learn` is only read."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+    learn: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A record of an instruction set; its last turn is the assistant's."""
+
+    id: str
+    messages: tuple[Turn, ...]
+    split: Split
+
+    @property
+    def size(self) -> int:
+        """Characters of all turns."""
+        return sum(len(turn.content) for turn in self.messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,3 +250,8 @@ class AdapterManifest:
     files: Mapping[str, str]
     lineage: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it learned chats as they are sent: no prompt of ours is in its training."""
+        return not self.prompt_hash

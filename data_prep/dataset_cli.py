@@ -1,6 +1,6 @@
-"""`openbook dataset list|show|export`."""
+"""`openbook dataset list|show|export|import`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,13 +13,16 @@ from cluster.prompts import render_target
 from cluster.records import SPLITS, RaftExample, Split
 from cluster.session import Session
 from data_prep.sets.card import describe_leakage
-from data_prep.sets.exports import Format, Mode, export
+from data_prep.sets.conversations import Format
+from data_prep.sets.exports import Format as ExportFormat
+from data_prep.sets.exports import Mode, export
 from data_prep.sets.histograms import draw
+from data_prep.sets.imports import ImportOrder, import_set
 
 _SHOWN_CHARS = 160
 _DATE_CHARS = 10
 
-dataset = typer.Typer(no_args_is_help=True, help="List, show or export training sets.")
+dataset = typer.Typer(no_args_is_help=True, help="List, show, export or import training sets.")
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help="name or name@version.")]
 
 
@@ -33,7 +36,9 @@ def list_sets(
         columns = ("dataset", "version", "kind", "corpus", "/".join(SPLITS), "created")
         session.console.table("Training sets", columns, [_row(entry) for entry in found])
         if not found:
-            session.console.line("none yet; make one with `openbook synth`")
+            session.console.line(
+                "none yet; make one with `openbook synth` or `openbook dataset import`"
+            )
         session.console.result({"datasets": found})
 
 
@@ -51,10 +56,40 @@ def show(
         console = session.console
         rows = [[split, str(manifest["counts"][split])] for split in SPLITS]
         console.table(spec, ("split", "rows"), rows)
-        console.line(f"from corpus {manifest['corpus']}, generation {manifest['generation']}")
-        example = _show_texts if manifest.get("kind") == "cpt" else _show_examples
-        shown = example(session, spec, manifest)
+        shown = _SHOWN[manifest.get("kind", "raft")](session, spec, manifest)
         console.result({**manifest, "example": asdict(shown) if shown else None})
+
+
+@dataset.command("import")
+def import_file(
+    file: Annotated[
+        Path,
+        typer.Argument(help="JSON lines, a JSON list or Parquet: somebody's fine-tuning data."),
+    ],
+    name: Annotated[str, typer.Option(help="Name of the training set.")],
+    format: Annotated[
+        Format | None, typer.Option(help="Schema of a row; told from the first one by default.")
+    ] = None,
+    validation: Annotated[
+        float, typer.Option(min=0, max=0.5, help="Share of rows for validation, 0..0.5.")
+    ] = 0.0,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out rows that cannot be used, and count them.")
+    ] = False,
+    json_output: JsonFlag = False,
+    config: ConfigFlag = None,
+    overrides: SetFlag = None,
+) -> None:
+    """Conversations, prompts with completions, Alpaca or ShareGPT -> a set for `train --mode instruct`."""
+    with open_session(json_output, config, overrides) as session:
+        report = import_set(session, ImportOrder(file, name, format, validation, skip_bad))
+        counts = ", ".join(f"{number} {split}" for split, number in report["examples"].items())
+        session.console.line(
+            f"{report['dataset']}@{report['version']} "
+            f"{'unchanged' if report['unchanged'] else 'imported'}: {counts} conversations, "
+            f"{report['repeated']} repeated, {sum(report['rejected'].values())} rejected"
+        )
+        session.console.result(report)
 
 
 @dataset.command("export")
@@ -63,7 +98,7 @@ def export_set(
     output: Annotated[
         Path, typer.Option(help="File to write: .jsonl for JSON lines, or .parquet.")
     ],
-    format: Annotated[Format, typer.Option(help="Schema of a row.")],
+    format: Annotated[ExportFormat, typer.Option(help="Schema of a row.")],
     mode: Annotated[Mode, typer.Option(help="With documents, or closed book.")] = "raft",
     split: Annotated[Split, typer.Option(help="Which part.")] = "train",
     json_output: JsonFlag = False,
@@ -98,8 +133,13 @@ def _row(entry: Mapping[str, Any]) -> list[str]:
     return [*(str(entry[name]) for name in ("dataset", "version", "kind", "corpus")), counts, day]
 
 
+def _show_corpus(console: Console, manifest: Mapping[str, Any]) -> None:
+    console.line(f"from corpus {manifest['corpus']}, generation {manifest['generation']}")
+
+
 def _show_examples(session: Session, spec: str, manifest: Mapping[str, Any]) -> RaftExample | None:
     console = session.console
+    _show_corpus(console, manifest)
     fraction = manifest["oracle_fraction"]
     target = "the retriever" if fraction["target"] is None else f"target {fraction['target']}"
     console.line(
@@ -130,6 +170,7 @@ def _show_examples(session: Session, spec: str, manifest: Mapping[str, Any]) -> 
 
 def _show_texts(session: Session, spec: str, manifest: Mapping[str, Any]) -> Any:
     console = session.console
+    _show_corpus(console, manifest)
     console.line(f"documents: {_cell(manifest['documents'])}; tokens: {_cell(manifest['tokens'])}")
     console.line(f"rows are {manifest['fill']:.0%} full of {manifest['tokenizer']}'s tokens")
     _show_histograms(console, manifest)
@@ -137,6 +178,19 @@ def _show_texts(session: Session, spec: str, manifest: Mapping[str, Any]) -> Any
     text = next(session.datasets.read_texts(spec, first))
     console.line(f"\n{text.text[:_SHOWN_CHARS]}…")
     return text
+
+
+def _show_conversations(session: Session, spec: str, manifest: Mapping[str, Any]) -> Any:
+    console, source = session.console, manifest["source"]
+    console.line(f"from {source['file']}, format {source['format']}, sha256 {source['sha256']}")
+    console.line(f"repeated rows: {manifest['repeated']}; rejected: {_cell(manifest['rejected'])}")
+    first = next(split for split in SPLITS if manifest["counts"][split])
+    conversation = next(session.datasets.read_conversations(spec, first))
+    console.line("")
+    for turn in conversation.messages:
+        mark = "" if turn.role != "assistant" or turn.learn else " (not learned)"
+        console.line(f"{turn.role}{mark}: {turn.content[:_SHOWN_CHARS]}")
+    return conversation
 
 
 def _show_histograms(console: Console, manifest: Mapping[str, Any]) -> None:
@@ -149,3 +203,10 @@ def _cell(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_cell(item)}" for key, item in value.items()) or "none"
     return str(value)
+
+
+_SHOWN: Mapping[str, Callable[[Session, str, Mapping[str, Any]], Any]] = {
+    "raft": _show_examples,
+    "cpt": _show_texts,
+    "instruct": _show_conversations,
+}

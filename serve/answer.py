@@ -139,7 +139,12 @@ class Answerer:
         question = request.messages[-1].text
         evidence = await self._evidence(question, request.rag)
         sampling = self._sampling(request, request_id)
-        messages = await self._prompt(request, evidence, sampling.max_tokens)
+        plain = adapter is not None and await self._names.plain(adapter)
+        prompts = _prompts(request, evidence, plain)
+        evidence.dropped = await self._generator.fit(prompts, sampling.max_tokens)
+        if evidence.hits and not evidence.used:
+            evidence.status, evidence.reason = "empty", "no document fits the context"
+        messages = prompts[evidence.dropped]
         refuses = evidence.status == "empty" and self._settings.require_retrieval
         choices = []
         for number in range(request.n or 1):
@@ -184,20 +189,6 @@ class Answerer:
         reason = f"all {len(hits)} hits are below rag.min_score" if hits else "nothing was found"
         return Evidence("empty", reason, corpus, found.generation)
 
-    async def _prompt(
-        self, request: ChatRequest, evidence: Evidence, max_tokens: int
-    ) -> list[Message]:
-        history = [{"role": m.role, "content": m.text} for m in request.messages[:-1]]
-        chunks = [hit.chunk for hit in evidence.hits]
-        prompts = [
-            render(request.messages[-1].text, chunks[: len(chunks) - dropped], history)
-            for dropped in range(len(chunks) + 1)
-        ]
-        evidence.dropped = await self._generator.fit(prompts, max_tokens)
-        if evidence.hits and not evidence.used:
-            evidence.status, evidence.reason = "empty", "no document fits the context"
-        return prompts[evidence.dropped]
-
     def _sampling(self, request: ChatRequest, request_id: str) -> SamplingParams:
         engine = self._settings.engine
         temperature = request.temperature
@@ -210,6 +201,20 @@ class Answerer:
             seed=seed_of(request_id) if request.seed is None else request.seed,
             logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         )
+
+
+def _prompts(request: ChatRequest, evidence: Evidence, plain: bool) -> list[list[Message]]:
+    """The prompt with all documents, without the worst, and so on down to none.
+
+    A `plain` model gets the chat as it was sent when there is no document: it learned that form.
+    """
+    *history, asked = [{"role": m.role, "content": m.text} for m in request.messages]
+    chunks = [hit.chunk for hit in evidence.hits]
+    prompts = [
+        render(asked["content"], chunks[: len(chunks) - dropped], history)
+        for dropped in range(len(chunks))
+    ]
+    return [*prompts, [*history, asked] if plain else render(asked["content"], (), history)]
 
 
 async def _admit(choices: Sequence[Answering]) -> None:

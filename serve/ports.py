@@ -83,6 +83,9 @@ class Naming(Protocol):
     async def resolve(self, model: str) -> str | None:
         """The exact `name@version` that a model name means now; None for the base model."""
 
+    async def plain(self, adapter: str) -> bool:
+        """Whether a `name@version` learned chats as they are sent, not Openbook's prompts."""
+
 
 class Holding(Protocol):
     """What all generator replicas hold; adapters are exact, `name@version`."""

@@ -9,7 +9,17 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from cluster.datasets import Datasets
 from cluster.objects import ObjectStore
 from cluster.prompts import PROMPT_HASH, render_quote
-from cluster.records import ContextDocument, Quote, RaftExample, Split
+from cluster.records import (
+    ContextDocument,
+    Conversation,
+    PackedText,
+    Quote,
+    RaftExample,
+    Segment,
+    Split,
+    Turn,
+)
+from cluster.session import Session
 from cluster.settings import TrainSettings
 
 TRAIN = TrainSettings(
@@ -87,6 +97,48 @@ def publish_set(store: ObjectStore, count: int, prompt_hash: str = PROMPT_HASH) 
     }
     Datasets(store).publish("lamps", f"v{count}", splits, manifest, "# lamps")
     return "lamps"
+
+
+def chats(count: int, split: Split = "train") -> list[Conversation]:
+    """Distinct conversations of two answers each; the first answer of every other one is not learned."""
+    return [
+        Conversation(
+            f"{split} chat {n:02d}",
+            (
+                Turn("system", "Speak like a lamp."),
+                Turn("user", f"Who are you, number {n}?"),
+                Turn("assistant", f"Lamp number {n}, glad to glow.", learn=n % 2 == 0),
+                Turn("user", "And who else is here?"),
+                Turn("assistant", f"Lamp number {n + 1}, glad to glow."),
+            ),
+            split,
+        )
+        for n in range(count)
+    ]
+
+
+def publish_conversations(session: Session) -> None:
+    """An instruction set `chats`."""
+    rows = [*chats(6), *chats(2, "validation")]
+    session.datasets.publish_stream("chats", "v1", rows, lambda: ({"kind": "instruct"}, "# chats"))
+
+
+def packed_texts(count: int, split: Split = "train") -> list[PackedText]:
+    """Rows of two documents each."""
+    rows = []
+    for n in range(count):
+        first, second = f"The lamp {n} is on the desk.", f"The lamp {n} needs {n} bolts."
+        text, at = f"{first}\n\n{second}", len(first) + 2
+        segments = (Segment("a", 0, len(first)), Segment("b", at, at + len(second)))
+        rows.append(PackedText(f"{split} row {n:02d}", text, segments, 20, split))
+    return rows
+
+
+def publish_texts(session: Session, tokenizer: str) -> None:
+    """A CPT set `pages`, packed by the tokens of a model."""
+    manifest = {"kind": "cpt", "tokenizer": tokenizer}
+    rows = [*packed_texts(6), *packed_texts(2, "validation")]
+    session.datasets.publish_stream("pages", "v1", rows, lambda: (manifest, "# pages"))
 
 
 def save_tiny_model(folder: Path, tokenizer_of: str) -> str:

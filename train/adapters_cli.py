@@ -116,7 +116,7 @@ def check_adapter(session: Session, target: str) -> float:
 
 
 def _check_prompts(manifest: AdapterManifest) -> None:
-    if manifest.prompt_hash != PROMPT_HASH:
+    if not manifest.plain and manifest.prompt_hash != PROMPT_HASH:
         raise GateError(
             f"adapter {manifest.name}@{manifest.version} was trained with prompts "
             f"{manifest.prompt_hash}, this Openbook has {PROMPT_HASH}; train it again"

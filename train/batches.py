@@ -13,15 +13,14 @@ import torch
 from torch import Tensor
 
 from cluster.keys import seed_of
-from cluster.records import RaftExample
-from train.examples import IGNORE, Encoded
+from train.encoding import IGNORE, Encoded, Item
 
 
 @dataclass(frozen=True)
 class Schedule:
     """The order of examples over all epochs; the last batch of an epoch may be smaller."""
 
-    examples: Sequence[RaftExample]
+    examples: Sequence[Item]
     batch_size: int
     epochs: int
     seed: int
@@ -36,7 +35,7 @@ class Schedule:
         """Optimizer steps in the whole run."""
         return self.steps_per_epoch * self.epochs
 
-    def batch(self, step: int) -> tuple[int, list[RaftExample]]:
+    def batch(self, step: int) -> tuple[int, list[Item]]:
         """Epoch and global batch of step `step`, counted from 0."""
         epoch, place = divmod(step, self.steps_per_epoch)
         order = list(range(len(self.examples)))
@@ -45,9 +44,9 @@ class Schedule:
         return epoch, [self.examples[index] for index in chosen]
 
 
-def share(batch: Sequence[RaftExample], rank: int, world: int) -> list[RaftExample]:
+def share(batch: Sequence[Item], rank: int, world: int) -> list[Item]:
     """The part of a global batch that one of `world` workers takes; parts are of similar size."""
-    return sorted(batch, key=lambda example: (_size(example), example.id))[rank::world]
+    return sorted(batch, key=lambda item: (item.size, item.id))[rank::world]
 
 
 def micro_batches(encoded: Sequence[Encoded], max_tokens: int) -> list[list[Encoded]]:
@@ -70,7 +69,3 @@ def pad(texts: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
     ids = [text.ids + [0] * (longest - len(text.ids)) for text in texts]
     labels = [text.labels + [IGNORE] * (longest - len(text.ids)) for text in texts]
     return torch.tensor(ids), torch.tensor(labels)
-
-
-def _size(example: RaftExample) -> int:
-    return len(example.reasoning) + sum(len(document.text) for document in example.documents)

@@ -19,7 +19,12 @@ __all__ = ["adapters", "train"]
 def train(
     dataset: Annotated[str, typer.Option(help="Training set: name, or name@version.")],
     adapter: Annotated[str, typer.Option(help="Name under which the result is registered.")],
-    mode: Annotated[str, typer.Option(help="raft: with documents; dsf: question alone.")] = "raft",
+    mode: Annotated[
+        str,
+        typer.Option(
+            help="raft: with documents; dsf: question alone; cpt: the text itself; instruct: conversations."
+        ),
+    ] = "raft",
     method: Annotated[str, typer.Option(help="lora.")] = "lora",
     epochs: Annotated[int | None, typer.Option(help="Passes over the set.")] = None,
     workers: Annotated[int | None, typer.Option(help="Ray Train workers.")] = None,

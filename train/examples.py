@@ -10,15 +10,13 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from cluster.keys import seed_of
 from cluster.prompts import QUOTE_BEGIN, QUOTE_END, Message, render, render_target
 from cluster.records import ContextDocument, RaftExample
-
-Mode = Literal["raft", "dsf"]
-IGNORE = -100
-"""Label of a token without loss (the `ignore_index` of PyTorch's cross-entropy)."""
+from train.encoding import IGNORE, Encoded, end_of_turn
+from train.modes import Mode
 
 # a quote, which stays as it is, or the number of a document that the reasoning mentions
 _MENTION = re.compile(
@@ -34,19 +32,6 @@ class Text:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """Token ids of prompt + target; labels equal the ids in the target and IGNORE in the prompt."""
-
-    ids: list[int]
-    labels: list[int]
-
-    @property
-    def supervised(self) -> int:
-        """Tokens with loss."""
-        return sum(label != IGNORE for label in self.labels)
-
-
 class Encoder:
     """Encodes examples for one mode, within `max_tokens` per text.
 
@@ -60,6 +45,11 @@ class Encoder:
         self._max_tokens = max_tokens
         self._seed = seed
         self._end_of_turn = end_of_turn(tokenizer)
+
+    def texts(self, item: RaftExample, epoch: int) -> list[Encoded]:
+        """The example as one text; none when it does not fit."""
+        encoded = self.encode(item, epoch)
+        return [] if encoded is None else [encoded]
 
     def encode(self, example: RaftExample, epoch: int) -> Encoded | None:
         """The example as epoch `epoch` shows it; None when it does not fit into `max_tokens`."""
@@ -116,16 +106,6 @@ def renumber(reasoning: str, places: dict[int, int]) -> str:
         return f"Document [{number}]" if number else match[0]
 
     return _MENTION.sub(replace, reasoning)
-
-
-def end_of_turn(tokenizer: Any) -> int:
-    """The token that ends the assistant's turn in the chat template; else the end of sequence."""
-    said = "ready"
-    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": said}]
-    rendered = tokenizer.apply_chat_template(turns, tokenize=False)
-    rest = rendered.rpartition(said)[2].strip()
-    ids = tokenizer(rest, add_special_tokens=False)["input_ids"] if rest else []
-    return int(ids[0] if ids else tokenizer.eos_token_id)
 
 
 def _needed(example: RaftExample, index: int) -> bool:

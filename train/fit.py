@@ -13,10 +13,10 @@ from typing import Any
 import torch
 
 from cluster.keys import seed_of
-from cluster.records import RaftExample
 from cluster.settings import TrainSettings
-from train.batches import Schedule, micro_batches, pad, share
-from train.examples import Encoded, Encoder
+from train.batches import micro_batches, pad, share
+from train.encoding import Encoded, Item
+from train.material import Material
 from train.model import AnswerLoss, adapter_weights
 from train.optimiser import Optimiser, Peers
 
@@ -65,16 +65,6 @@ class Progress:
     def as_json(self) -> dict[str, Any]:
         """The fields, for a checkpoint."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Material:
-    """What a run trains on; `seed` names the run in every random choice."""
-
-    schedule: Schedule
-    validation: Sequence[RaftExample]
-    encoder: Encoder
-    seed: int
 
 
 class Fit:
@@ -132,7 +122,7 @@ class Fit:
         loss, supervised = totals.tolist()
         return loss / supervised if supervised else None
 
-    def _accumulate(self, examples: Sequence[RaftExample], epoch: int) -> None:
+    def _accumulate(self, examples: Sequence[Item], epoch: int) -> None:
         texts, skipped = self._encode(examples, epoch)
         self.optimiser.count(skipped=skipped)
         for group in micro_batches(texts, self._settings.micro_batch_tokens):
@@ -144,10 +134,9 @@ class Fit:
                 tokens=sum(len(text.ids) for text in group),
             )
 
-    def _encode(self, examples: Sequence[RaftExample], epoch: int) -> tuple[list[Encoded], int]:
-        tried = [self._material.encoder.encode(example, epoch) for example in examples]
-        fitting = [text for text in tried if text is not None]
-        return fitting, len(tried) - len(fitting)
+    def _encode(self, examples: Sequence[Item], epoch: int) -> tuple[list[Encoded], int]:
+        tried = [self._material.encoding.texts(example, epoch) for example in examples]
+        return [text for texts in tried for text in texts], sum(not texts for texts in tried)
 
     @property
     def _device(self) -> torch.device:

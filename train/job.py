@@ -4,8 +4,9 @@ The name is a hash of everything that decides the final weights, and of nothing 
 on with another number of workers, and never mixes with one of other settings.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from cluster.errors import ConflictError, UsageError
 from cluster.keys import content_id, seed_of
@@ -13,10 +14,10 @@ from cluster.models import model_id, torch_dtype
 from cluster.prompts import PROMPT_HASH
 from cluster.session import Session
 from cluster.settings import Settings
-from train.examples import Mode
+from train.modes import Mode, fitting_mode, is_prompted
 
 METHOD = "lora"
-LATER = {"mode": ("cpt",), "method": ("qlora", "full")}
+LATER = ("qlora", "full")
 # settings that change where, how fast and how safely a run computes, not what
 _IRRELEVANT = {
     "num_workers", "cpus_per_worker", "use_gpu", "micro_batch_tokens", "checkpoint_steps",
@@ -43,33 +44,45 @@ class Job:
 
 def make_job(session: Session, dataset: str, mode: str, method: str) -> Job:
     """The run that a request means. NotFoundError, UsageError or ConflictError when there is none."""
-    known_mode = supported_mode(mode, method)
+    check_method(method)
     name, version = session.datasets.resolve(dataset)
     settings = worker_settings(session)
     dtype = torch_dtype(settings.models, settings.train.use_gpu)
     base = model_id(settings.models.base)
     spec = f"{name}@{version}"
-    prompt_hash = session.datasets.manifest(spec).get("prompt_hash")
-    if prompt_hash != PROMPT_HASH:
-        raise ConflictError(
-            f"dataset {spec!r} was made with prompts {prompt_hash}, this Openbook has {PROMPT_HASH}; "
-            "make it again with `openbook synth`"
-        )
-    decisive = relevant_settings(settings)
-    run = content_id(spec, known_mode, METHOD, base, dtype, PROMPT_HASH, decisive)
+    manifest = session.datasets.manifest(spec)
+    known_mode = fitting_mode(mode, manifest.get("kind", "raft"), spec)
+    _check_made_for(spec, manifest, known_mode, base)
+    run = content_id(
+        spec, known_mode, METHOD, base, dtype, prompt_hash(known_mode), relevant_settings(settings)
+    )
     return Job(run, spec, known_mode, base, dtype, settings)
 
 
-def supported_mode(mode: str, method: str) -> Mode:
-    """`mode` itself; UsageError for a mode or method that training does not have."""
-    known: dict[str, tuple[str, ...]] = {"mode": get_args(Mode), "method": (METHOD,)}
-    for option, value in (("mode", mode), ("method", method)):
-        if value not in known[option]:
-            later = " comes later and" if value in LATER[option] else ""
-            raise UsageError(
-                f"--{option} {value!r}{later} is not supported; use {' or '.join(known[option])}"
-            )
-    return "raft" if mode == "raft" else "dsf"
+def check_method(method: str) -> None:
+    """UsageError for a method that training does not have."""
+    if method != METHOD:
+        later = " comes later and" if method in LATER else ""
+        raise UsageError(f"--method {method!r}{later} is not supported; use {METHOD}")
+
+
+def prompt_hash(mode: Mode) -> str:
+    """The prompts that a mode trains on; empty where it learns the chat as it is sent."""
+    return PROMPT_HASH if is_prompted(mode) else ""
+
+
+def _check_made_for(spec: str, manifest: Mapping[str, Any], mode: Mode, base: str) -> None:
+    made_with, tokenizer = manifest.get("prompt_hash"), manifest.get("tokenizer")
+    if is_prompted(mode) and made_with != PROMPT_HASH:
+        raise ConflictError(
+            f"dataset {spec!r} was made with prompts {made_with}, this Openbook has {PROMPT_HASH}; "
+            "make it again with `openbook synth`"
+        )
+    if mode == "cpt" and tokenizer != base:
+        raise ConflictError(
+            f"dataset {spec!r} was packed by the tokens of {tokenizer!r}, training is for {base!r}; make "
+            "it again with `openbook synth --cpt`, or set models.base to the former"
+        )
 
 
 def relevant_settings(settings: Settings) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _trainable_steps(session: Session, job: Job) -> int:
     examples = found.schedule.examples
     if not examples:
         raise InputError(f"dataset {job.dataset!r} has no examples in its train split")
-    if all(found.encoder.encode(example, 0) is None for example in examples):
+    if not any(found.encoding.texts(example, 0) for example in examples):
         raise InputError(
             f"none of the {len(examples)} examples of {job.dataset!r} fits into train.max_tokens="
             f"{job.settings.train.max_tokens}; raise it"

@@ -19,11 +19,10 @@ from cluster.errors import GateError
 from cluster.models import base_model_path
 from cluster.session import Session
 from train import checkpoint
-from train.batches import Schedule
-from train.examples import Encoder
 from train.export import export
-from train.fit import Fit, Material
+from train.fit import Fit
 from train.job import Job
+from train.material import Material, load_material
 from train.model import AnswerLoss, attach_adapter, load_base
 from train.optimiser import Alone, Peers
 from train.preflight import check_effect
@@ -132,13 +131,6 @@ class Worker:
 
 
 def material(job: Job, session: Session, tokenizer: Any) -> Material:
-    """The examples of a run and how they are encoded."""
+    """The records of a run and how they are encoded."""
     settings = job.settings.train
-    examples = session.datasets.read(job.dataset, "train")
-    validation = session.datasets.read(job.dataset, "validation")[: settings.validation_examples]
-    return Material(
-        Schedule(examples, settings.batch_size, settings.epochs, settings.seed),
-        validation,
-        Encoder(tokenizer, job.mode, settings.max_tokens, settings.seed),
-        job.seed,
-    )
+    return load_material(session.datasets, job.dataset, job.mode, settings, tokenizer, job.seed)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from cluster.settings import TrainSettings
-from train.examples import IGNORE
+from train.encoding import IGNORE
 
 
 def load_base(path: str, dtype: str) -> Any:

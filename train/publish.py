@@ -10,11 +10,10 @@ from typing import Any
 
 from cluster import artifacts
 from cluster.errors import NotFoundError
-from cluster.prompts import PROMPT_HASH
 from cluster.records import AdapterManifest, AdapterRef
 from cluster.session import Session
 from train.export import adapter_version
-from train.job import METHOD, Job, relevant_settings
+from train.job import METHOD, Job, prompt_hash, relevant_settings
 
 _PACKAGES = ("openbook", "peft", "ray", "torch", "transformers")
 _METRICS = (
@@ -65,7 +64,7 @@ def _manifest(
         method=METHOD,
         rank=settings.lora_rank,
         target_modules=settings.lora_targets,
-        prompt_hash=PROMPT_HASH,
+        prompt_hash=prompt_hash(job.mode),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files={},
         lineage=lineage(session, job),
@@ -83,7 +82,7 @@ def lineage(session: Session, job: Job) -> dict[str, Any]:
         "generation": dataset.get("generation"),
         "base_model": job.base,
         "dtype": job.dtype,
-        "prompt_hash": PROMPT_HASH,
+        "prompt_hash": prompt_hash(job.mode),
         "seeds": {"train": job.settings.train.seed, "dataset": dataset.get("seed")},
         "settings": relevant_settings(job.settings),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from cluster.prompts import render_target
-from cluster.records import SPLITS, PackedText, RaftExample
+from cluster.records import SPLITS, Conversation, PackedText, RaftExample
 from data_prep.sets.histograms import Histogram, draw
 
 _SHOWN_CHARS = 240
@@ -60,6 +60,27 @@ def render_cpt_card(
         _histograms(manifest["histograms"]),
         _settings(manifest),
         f"## Example\n\n```text\n{_short(example.text)}\n```",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def render_instruct_card(
+    dataset: str, version: str, manifest: Mapping[str, Any], example: Conversation
+) -> str:
+    """The card of a set of conversations that were imported."""
+    source = manifest["source"]
+    turns = [f"{turn.role}: {_short(turn.content)}" for turn in example.messages]
+    parts = [
+        _front(dataset, manifest, "instruction-tuning", "text-generation"),
+        f"# {dataset}",
+        f"Instruction set, version `{version}`: conversations from `{source['file']}` (format "
+        f"`{source['format']}`, sha256 `{source['sha256']}`). What the assistant says is learned, where "
+        "`learn` is true.",
+        _table("split", "conversations", manifest["counts"]),
+        f"Repeated rows left out: {manifest['repeated']}.",
+        _table("rejected row", "count", manifest["rejected"]),
+        _settings(manifest),
+        "\n".join(["## Example", "", "```text", *turns, "```"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

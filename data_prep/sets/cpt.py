@@ -120,7 +120,7 @@ def _build(
         return manifest, render_cpt_card(order.dataset, version, manifest, packing.example)
 
     rows = packing.rows(_documents(session, generation, "pack"))
-    return session.datasets.publish_texts(order.dataset, version, rows, describe)
+    return session.datasets.publish_stream(order.dataset, version, rows, describe)
 
 
 def _documents(session: Session, generation: Generation, label: str) -> Iterator[tuple[str, str]]:

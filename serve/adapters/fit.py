@@ -31,7 +31,7 @@ class Fit:
                 f"adapter {name!r} was trained for base model {manifest.base_model!r}, this server "
                 f"runs {self.base_model!r}; set models.base or train it for this model"
             )
-        if manifest.prompt_hash != self.prompt_hash:
+        if not manifest.plain and manifest.prompt_hash != self.prompt_hash:
             raise ConflictError(
                 f"adapter {name!r} was trained under prompt contract {manifest.prompt_hash!r}, this "
                 f"server renders {self.prompt_hash!r}; train it again with this release"

@@ -1,5 +1,7 @@
 """Model names -> exact adapter versions. Names are checked before they become keys, paths or entries."""
 
+import math
+
 from cluster.adapters import AdapterRegistry
 from cluster.errors import NotFoundError, UsageError
 from cluster.keys import safe_name
@@ -18,6 +20,7 @@ class AdapterNames:
         self._registry = registry
         self._base_names = (BASE, base_model)
         self._refs = TtlCache(ttl_s, registry.resolve)
+        self._manifests = TtlCache(math.inf, registry.manifest)  # versions do not change
 
     async def resolve(self, model: str) -> str | None:
         """`name@version`; None for the base model; NotFoundError for anything unknown."""
@@ -28,6 +31,10 @@ class AdapterNames:
             return str(await self._refs.get(model))
         except UsageError as error:  # a name that cannot exist does not exist
             raise NotFoundError(f"model {shown(model)} does not exist: {error}") from None
+
+    async def plain(self, adapter: str) -> bool:
+        """Whether a `name@version` learned chats as they are sent; NotFoundError when it is gone."""
+        return (await self._manifests.get(exact(adapter))).plain
 
 
 def check_name(model: str) -> None:

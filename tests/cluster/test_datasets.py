@@ -85,7 +85,7 @@ def test_packed_texts_keep_their_order_and_are_no_examples(store: LocalStore) ->
 
     rows = [text(n, "validation" if n % 4 == 3 else "train") for n in range(8)]
     datasets = Datasets(store)
-    datasets.publish_texts("pages", "v1", iter(rows), lambda: ({"kind": "cpt"}, "# pages"))
+    datasets.publish_stream("pages", "v1", iter(rows), lambda: ({"kind": "cpt"}, "# pages"))
     for split in ("train", "validation"):
         assert list(datasets.read_texts("pages", split)) == [r for r in rows if r.split == split]
     assert list(datasets.read_texts("pages", "test")) == []

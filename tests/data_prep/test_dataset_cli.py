@@ -30,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     splits: dict[Split, list[RaftExample]] = {"train": [example("a"), example("b")]}
     counts = {"train": 2, "validation": 0, "test": 0}
     datasets.publish("lamps", "v1", splits, {**CARD, "counts": counts, "created": "now"}, "")
-    datasets.publish_texts("reading", "v2", [TEXT], lambda: (CPT, "# reading"))
+    datasets.publish_stream("reading", "v2", [TEXT], lambda: (CPT, "# reading"))
     return tmp_path
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cluster.adapters import AdapterRegistry
 from cluster.errors import NotFoundError
 from cluster.objects import LocalStore
+from cluster.prompts import SYSTEM_OPEN_BOOK
 from serve.adapters.names import AdapterNames
 from tests.serve.house import House, chat_body
 from tests.serve.published import BASE_MODEL, publish
@@ -55,6 +56,27 @@ def test_names_promotion_is_seen(registry: AdapterRegistry) -> None:
         assert await names.resolve("a@v1") == "a@v1"
 
     asyncio.run(main())
+
+
+def test_adapter_of_plain_chats_gets_the_chat_as_it_was_sent(house: House, tmp_path: Path) -> None:
+    publish(house.registry, tmp_path / "tone", "tone", "v1", mode="instruct", prompt_hash="")
+    chat = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": "Hi"},
+        {"role": "user", "content": "How long?"},
+    ]
+    assert house.chat(model="tone", messages=chat).status_code == 200
+    assert list(house.engine.requests[-1].messages) == chat
+
+
+def test_adapter_of_plain_chats_reads_documents_in_our_prompt(house: House, tmp_path: Path) -> None:
+    publish(house.registry, tmp_path / "tone", "tone", "v1", mode="instruct", prompt_hash="")
+    body = house.chat(model="tone", rag={"corpus": "lamps"}).json()
+    assert body["rag"]["status"] == "used"
+    system, user = house.engine.requests[-1].messages
+    assert system["content"] == SYSTEM_OPEN_BOOK
+    assert user["content"].endswith("Question: How long?")
 
 
 @pytest.mark.parametrize("model", HOSTILE)

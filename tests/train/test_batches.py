@@ -5,7 +5,7 @@ import torch
 
 from tests.training_sets import examples
 from train.batches import Schedule, micro_batches, pad, share
-from train.examples import IGNORE, Encoded
+from train.encoding import IGNORE, Encoded
 
 
 @pytest.mark.parametrize("count", [1, 4, 7, 9])

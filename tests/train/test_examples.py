@@ -7,15 +7,8 @@ import pytest
 
 from cluster.prompts import ABSTENTION, parse, render, render_target
 from tests.training_sets import example
-from train.examples import (
-    IGNORE,
-    Encoder,
-    closed_book,
-    document_order,
-    end_of_turn,
-    open_book,
-    renumber,
-)
+from train.encoding import IGNORE, end_of_turn
+from train.examples import Encoder, closed_book, document_order, open_book, renumber
 
 
 def decode(tokenizer: Any, encoded: Any, supervised: bool) -> str:

@@ -1,6 +1,7 @@
 """Training is the same for one worker, several, and after an interruption; and it learns."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,18 @@ import pytest
 import torch
 
 from cluster.settings import TrainSettings
-from tests.training_sets import TRAIN, examples
+from tests.training_sets import TRAIN, chats, examples, packed_texts
 from train import checkpoint
 from train.batches import Schedule
-from train.examples import Encoder, Mode
-from train.fit import Fit, Material
+from train.conversations import ConversationEncoder
+from train.encoding import Encoding, Item
+from train.examples import Encoder
+from train.fit import Fit
+from train.material import Material
 from train.model import AnswerLoss, attach_adapter, load_base
+from train.modes import MODES, Mode
 from train.optimiser import Alone, Peers, learning_rate
+from train.packed_texts import PackedTextEncoder
 
 
 class Threads:
@@ -41,13 +47,29 @@ class Making:
         self, settings: TrainSettings = TRAIN, peers: Peers | None = None, mode: Mode = "raft"
     ) -> Fit:
         model = attach_adapter(load_base(self._model, "float32"), settings)
+        train, validation, encoding = self._material(mode, settings)
         material = Material(
-            Schedule(examples(9), settings.batch_size, settings.epochs, settings.seed),
-            examples(3, "validation"),
-            Encoder(self._tokenizer, mode, settings.max_tokens, settings.seed),
+            Schedule(train, settings.batch_size, settings.epochs, settings.seed),
+            validation,
+            encoding,
             seed=11,
         )
         return Fit(model, AnswerLoss(model, "float32"), material, settings, peers or Alone())
+
+    def _material(
+        self, mode: Mode, settings: TrainSettings
+    ) -> tuple[Sequence[Item], Sequence[Item], Encoding]:
+        tokenizer, limit = self._tokenizer, settings.max_tokens
+        if mode == "instruct":
+            return chats(9), chats(3, "validation"), ConversationEncoder(tokenizer, limit)
+        if mode == "cpt":
+            return (
+                packed_texts(9),
+                packed_texts(3, "validation"),
+                PackedTextEncoder(tokenizer, limit),
+            )
+        encoder = Encoder(tokenizer, mode, limit, settings.seed)
+        return examples(9), examples(3, "validation"), encoder
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +88,9 @@ def difference(left: Fit, right: Fit) -> float:
     return max(float((a - b).detach().abs().max()) for a, b in pairs)
 
 
-def test_fit_lowers_the_loss_and_reports_it(making: Making) -> None:
-    fit = making.fit(TRAIN.model_copy(update={"epochs": 6}))
+@pytest.mark.parametrize("mode", MODES)
+def test_fit_lowers_the_loss_and_reports_it(making: Making, mode: Mode) -> None:
+    fit = making.fit(TRAIN.model_copy(update={"epochs": 6}), mode=mode)
     first = fit.step()
     metrics = finish(fit).progress.metrics()
     assert metrics["steps"] == 6 * 3

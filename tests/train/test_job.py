@@ -6,10 +6,11 @@ import pytest
 
 from cluster.console import Console
 from cluster.errors import ConflictError, NotFoundError, UsageError
+from cluster.prompts import PROMPT_HASH
 from cluster.session import Session
 from cluster.settings import ModelSettings, Settings
-from tests.training_sets import publish_set
-from train.job import make_job
+from tests.training_sets import publish_conversations, publish_set, publish_texts
+from train.job import make_job, prompt_hash
 
 
 def open_session(home: Path, **train: object) -> Session:
@@ -49,6 +50,21 @@ def test_dataset_of_other_prompts_is_refused(home: Path) -> None:
         run_of(home)
 
 
+def test_text_packed_for_another_tokenizer_is_refused(home: Path) -> None:
+    session = open_session(home)
+    publish_texts(session, tokenizer="another model")
+    with pytest.raises(ConflictError, match=r"pages@v1.*'another model'.*openbook synth --cpt"):
+        make_job(session, "pages", "cpt", "lora")
+
+
+def test_modes_without_our_prompts_do_not_depend_on_them(home: Path) -> None:
+    session = open_session(home)
+    publish_conversations(session)
+    job = make_job(session, "chats", "instruct", "lora")
+    assert prompt_hash(job.mode) == ""
+    assert prompt_hash("raft") == PROMPT_HASH
+
+
 def test_unknown_dataset_is_refused_with_the_known_ones(home: Path) -> None:
     with pytest.raises(NotFoundError, match="lamps"):
         make_job(open_session(home), "bulbs", "raft", "lora")
@@ -57,9 +73,10 @@ def test_unknown_dataset_is_refused_with_the_known_ones(home: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "method", "says"),
     [
-        ("cpt", "lora", "--mode 'cpt' comes later.*raft or dsf"),
+        ("cpt", "lora", "--mode cpt trains on sets of kind 'cpt'.*use --mode raft or dsf"),
+        ("instruct", "lora", "lamps@v2 is of kind 'raft'"),
         ("raft", "qlora", "--method 'qlora' comes later.*use lora"),
-        ("rag", "lora", "--mode 'rag' is not supported"),
+        ("rag", "lora", "--mode 'rag' does not exist; use raft, dsf, cpt, instruct"),
     ],
 )
 def test_unsupported_training_says_what_is_supported(

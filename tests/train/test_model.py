@@ -8,7 +8,8 @@ from transformers import AutoModelForCausalLM
 
 from tests.training_sets import TRAIN, examples
 from train.batches import micro_batches, pad
-from train.examples import Encoded, Encoder
+from train.encoding import Encoded
+from train.examples import Encoder
 from train.model import AnswerLoss, adapter_weights, attach_adapter, load_base
 
 
