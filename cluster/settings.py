@@ -87,6 +87,8 @@ class ChunkSettings(Section):
 class IngestSettings(Section):
     """Ray Data: documents -> chunks -> vectors -> Milvus.
 
+    Up to `local_documents` new documents, and up to `local_chunks` new chunks, are worked on in the
+    calling process: others would take longer to start.
     `stage_documents` are parsed and made durable together; a killed ingest loses at most that many.
     `embed_gpus` is per embedding actor; without, the actors share the CPUs between them.
     A document may take a parser `parse_timeout_s` and `parse_memory_mib`, then it fails with a reason.
@@ -97,6 +99,8 @@ class IngestSettings(Section):
     the pinned ones and those that training sets refer to.
     """
 
+    local_documents: int = Field(16, ge=0)
+    local_chunks: int = Field(128, ge=0)
     stage_documents: int = Field(64, ge=1)
     batch_size: int = Field(128, ge=1)
     upsert_rows: int = Field(1000, ge=1)

@@ -10,7 +10,6 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +19,7 @@ from ray import data as ray_data
 
 from cluster import errors
 from cluster.session import Session
-from data_prep.corpus.embed import EmbedChunks
+from data_prep.corpus.embed import EmbedChunks, EmbedJob, Rows
 from data_prep.corpus.sink import MilvusSink
 from data_prep.corpus.staging import Shard, StageShards, StageTask
 
@@ -33,24 +32,6 @@ _LOST = (
 )
 _FAILED_READ = re.compile(r"^(?:OSError|pyarrow\.lib\.ArrowIOError): ", re.MULTILINE)
 _OURS = re.compile(rf"^{errors.__name__}\.(\w+): (.+)$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of chunk tables in the object store: those with `ids`, which are all when `everything`."""
-
-    files: tuple[str, ...]
-    ids: frozenset[str]
-    everything: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class EmbedJob:
-    """Chunks to embed and upsert: `parts` have no chunk in common, `rows` in all."""
-
-    collection: str
-    parts: tuple[Rows, ...]
-    rows: int
 
 
 def stage_documents(session: Session, task: StageTask, shards: Sequence[Shard]) -> None:
@@ -125,7 +106,7 @@ def _read_rows(session: Session, part: Rows) -> Any:
     filesystem, root = session.store.arrow()
     with _explained():
         rows = ray_data.read_parquet([f"{root}/{key}" for key in part.files], filesystem=filesystem)
-    return rows if part.everything else rows.map_batches(_keep(part.ids), batch_format="pyarrow")
+    return rows if part.everything else rows.map_batches(part.of, batch_format="pyarrow")
 
 
 def map_groups(
@@ -194,15 +175,6 @@ def _pool(tasks: int) -> ray_data.ActorPoolStrategy:
 
 def _cpus() -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
-
-
-def _keep(ids: frozenset[str]) -> Callable[[pa.Table], pa.Table]:
-    wanted = pa.array(sorted(ids), pa.string())
-
-    def keep(batch: pa.Table) -> pa.Table:
-        return batch.filter(pc.is_in(batch["chunk_id"], value_set=wanted))
-
-    return keep
 
 
 class _Tally:

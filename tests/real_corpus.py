@@ -17,7 +17,16 @@ from data_prep.corpus.ingest import ingest, retry
 from data_prep.corpus.ledger import read_ledger
 from data_prep.corpus.rollback import rollback
 
-INGEST = IngestSettings(stage_documents=2, batch_size=2, upsert_rows=2)
+INGEST = IngestSettings(
+    local_documents=0, local_chunks=0, stage_documents=2, batch_size=2, upsert_rows=2
+)
+"""Everything on Ray, and in steps small enough to be killed between."""
+
+
+def here(settings: Settings) -> Settings:
+    """The same without Ray, as a few documents are by default."""
+    ingest = settings.ingest.model_copy(update={"local_documents": 99, "local_chunks": 99})
+    return settings.model_copy(update={"ingest": ingest})
 
 
 class IdleRay(Session):
@@ -77,7 +86,8 @@ def _run(
 
 def environment(settings: Settings) -> dict[str, str]:
     """What a command needs to work on the same corpora with the same settings."""
-    ingest = {f"OPENBOOK_INGEST__{k.upper()}": str(v) for k, v in INGEST.model_dump().items()}
+    values = settings.ingest.model_dump().items()
+    ingest = {f"OPENBOOK_INGEST__{name.upper()}": str(value) for name, value in values}
     home = {"OPENBOOK_HOME": str(settings.home), "OPENBOOK_MILVUS__URI": settings.milvus.uri}
     return {**home, **ingest}
 

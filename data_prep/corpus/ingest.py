@@ -22,6 +22,7 @@ from cluster.session import Session
 from data_prep.corpus.generations import chunk_files, describe, publish_generation
 from data_prep.corpus.index import Base, Index, describe_index, find_base
 from data_prep.corpus.ledger import Entries, Origin, read_origin, write_ledger
+from data_prep.corpus.local import stage_here
 from data_prep.corpus.parts import Part, borders, in_order
 from data_prep.corpus.plan import Plan, Settled, make_plan, make_retry, settle
 from data_prep.corpus.release import Release, Target
@@ -95,7 +96,7 @@ class _Ingest:
         if base and base.is_live and plan.is_noop and self._is_whole(base):
             settled = settle(plan, [], base.index.id)
             return self._report(settled, 0, base.generation)
-        if plan.parse:
+        if len(plan.parse) > self._settings.ingest.local_documents:
             self._warm_up()
         index = base.index if base else self._new_index()
         staging = Staging(self._store, self._corpus, index.id)
@@ -145,7 +146,9 @@ class _Ingest:
             max_tokens=embedder.max_tokens,
             fingerprint=index.chunker["fingerprint"],
         )
-        stage_documents(self._session, task, missing)
+        documents = sum(len(shard.sources) for shard in missing)
+        few = documents <= self._settings.ingest.local_documents
+        (stage_here if few else stage_documents)(self._session, task, missing)
 
     def _target(self, index: Index, shards: list[Shard], settled: Settled) -> Target:
         """The generation to build, from what was staged now and what is carried from the base."""

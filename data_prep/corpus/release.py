@@ -16,11 +16,13 @@ from cluster.corpora import Generation
 from cluster.errors import ConflictError, GateError
 from cluster.records import Chunk
 from cluster.session import Session
+from data_prep.corpus.embed import EmbedJob, Rows
 from data_prep.corpus.generations import chunk_files
+from data_prep.corpus.local import embed_here
 from data_prep.corpus.parts import Part
 from data_prep.corpus.probe import probe, sample
 from data_prep.corpus.tables import chunks_of
-from data_prep.pipeline import EmbedJob, Rows, embed_chunks
+from data_prep.pipeline import embed_chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class Release:
         vectors.close()  # servers drop clients that stay idle for as long as embedding may take
         parts = (_needed_of(part, needed) for part in self._parts)
         job = EmbedJob(collection, tuple(part for part in parts if part.ids), len(needed))
-        embed_chunks(self._session, job)
+        few = job.rows <= self._session.settings.ingest.local_chunks
+        (embed_here if few else embed_chunks)(self._session, job)
         self._expect_rows(len(present.keys() | wanted.keys()))
         return len(needed), sorted(present.keys() - wanted.keys())
 

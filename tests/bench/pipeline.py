@@ -17,9 +17,9 @@ from cluster.console import Console
 from cluster.records import Chunk
 from cluster.session import Session
 from cluster.settings import RaySettings, Settings
-from data_prep.corpus.embed import VECTOR, EmbedChunks, vector_array
+from data_prep.corpus.embed import VECTOR, EmbedChunks, EmbedJob, Rows, vector_array
 from data_prep.corpus.tables import chunk_table, chunks_of, get_table, put_table
-from data_prep.pipeline import EmbedJob, Rows, embed_chunks
+from data_prep.pipeline import embed_chunks
 from tests.bench.measure import cost_of, paired, report
 from tests.bench.texts import sample_texts
 

@@ -25,6 +25,7 @@ from tests.real_corpus import (
     collection_of,
     durable_state,
     environment,
+    here,
     run_ingest,
     run_retry,
     run_rollback,
@@ -73,7 +74,7 @@ def test_second_ingest_needs_neither_ray_nor_model(built: Built) -> None:
 def test_only_what_changed_is_written_and_lost_vectors_come_back(
     built: Built, index: VectorStore, tmp_path: Path
 ) -> None:
-    settings, before = built.settings, built.durable["rows"]
+    settings, before = here(built.settings), built.durable["rows"]
     folder = mixed_folder(tmp_path / "documents")
     (folder / "lamp.md").write_text("# Lamp manual\n\nThe lamp needs 9 bolts.")
     (folder / "new.txt").write_text("A lamp shade costs 45 euros.")
@@ -117,7 +118,7 @@ def test_other_chunking_is_built_beside_the_live_generation(
     built: Built, index: VectorStore, embedder: Embedder
 ) -> None:
     settings, corpora = built.settings, Corpora(open_store(built.settings))
-    run_ingest(settings, built.folder, "rechunked")
+    run_ingest(here(settings), built.folder, "rechunked")
     old = corpora.live("rechunked")
     small = settings.model_copy(update={"chunk": ChunkSettings(tokens=16, overlap=0)})
     new_index = describe_index(small, "rechunked", embedder.dimension)
@@ -136,7 +137,7 @@ def test_other_chunking_is_built_beside_the_live_generation(
     kill_when(answers_while_half_built, arguments, {**environment(settings), **chunking})
     assert corpora.live("rechunked") == old
     assert index.count(old.collection) == old.chunks
-    report = run_ingest(small, built.folder, "rechunked")
+    report = run_ingest(here(small), built.folder, "rechunked")
     assert corpora.live("rechunked").collection == new_index.collection
     assert report["chunks"]["total"] > old.chunks
     back = run_rollback(settings, "rechunked", None, IdleRay)
@@ -188,6 +189,13 @@ def test_second_ingest_at_once_is_refused(home: Settings, tmp_path: Path) -> Non
 
 
 @pytest.mark.ray
+def test_few_documents_are_ingested_without_ray_and_to_the_same_end(built: Built) -> None:
+    report = run_ingest(here(built.settings), built.folder, "few", IdleRay)
+    assert report["generation"] == built.first["generation"]
+    assert durable_state(built.settings, "few", report["generation"]) == built.durable
+
+
+@pytest.mark.ray
 def test_killed_ingest_ends_as_if_it_had_not_been(built: Built, index: VectorStore) -> None:
     settings, store = built.settings, open_store(built.settings)
     generation = built.first["generation"]
@@ -199,6 +207,6 @@ def test_killed_ingest_ends_as_if_it_had_not_been(built: Built, index: VectorSto
     environ = environment(settings)
     kill_when(half_embedded, ["ingest", str(built.folder), "--corpus", "killed"], environ)
     assert not store.exists("corpora/killed/live.json")
-    report = run_ingest(settings, built.folder, "killed")
+    report = run_ingest(here(settings), built.folder, "killed")
     assert report["generation"] == generation
     assert durable_state(settings, "killed", generation) == built.durable

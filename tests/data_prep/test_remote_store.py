@@ -18,7 +18,7 @@ from tests.buckets import s3_client, s3_server
 from tests.data_prep.test_synth import durable_set, write_questions
 from tests.faulty_http import Fault, faulty_proxy
 from tests.processes import run_openbook
-from tests.real_corpus import Built, durable_state, environment, run_ingest
+from tests.real_corpus import Built, durable_state, environment, here, run_ingest
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(300)]
 # one request in eleven fails, in every way that is over when the client asks again
@@ -92,7 +92,7 @@ def test_store_that_breaks_on_the_way_leaves_nothing_half_written(
     assert not open_store(clean).exists(f"corpora/{name}/live.json")
     assert not list(Corpora(open_store(clean)).generations(name))
 
-    done = run_ingest(clean, built.folder, name)
+    done = run_ingest(here(clean), built.folder, name)
     assert done["generation"] == built.first["generation"]
     assert durable_state(clean, name, built.first["generation"]) == built.durable
 

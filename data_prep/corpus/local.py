@@ -1,0 +1,39 @@
+"""A few documents in this process: what `data_prep.pipeline` does on Ray, by the same classes.
+
+Ray's workers, and a model in one of them, take ten seconds to start; a handful of changed documents is
+searchable before that. What is stored is the same, so either may finish what the other began.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from cluster.session import Session
+from data_prep.corpus.embed import EmbedJob, RowEmbedder
+from data_prep.corpus.staging import Shard, StageShards, StageTask
+from data_prep.corpus.tables import chunks_of, get_table
+
+
+def stage_here(session: Session, task: StageTask, shards: Sequence[Shard]) -> None:
+    """Parse and chunk sources into staged shards."""
+    documents, failed = sum(len(shard.sources) for shard in shards), 0
+    stage = StageShards(task)
+    with session.console.progress("parse and chunk", documents, "documents") as progress:
+        for shard in shards:
+            (counts,) = stage(pa.Table.from_pylist([shard.as_row()])).to_pylist()
+            failed += counts["failed"]
+            progress.note(f"{failed} failed" if failed else "")
+            progress.advance(counts["documents"])
+
+
+def embed_here(session: Session, job: EmbedJob) -> None:
+    """Embed the rows of a job and upsert them."""
+    embed, size = RowEmbedder(session.embedder), session.settings.ingest.batch_size
+    with session.console.progress("embed and index", job.rows, "chunks") as progress:
+        for part in job.parts:
+            for key in part.files:
+                table = part.of(get_table(session.store, key))
+                for start in range(0, table.num_rows, size):
+                    rows = table.slice(start, size)
+                    session.vectors.upsert(job.collection, chunks_of(rows), embed(rows))
+                    progress.advance(rows.num_rows)
