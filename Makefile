@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # torch comes first and alone: TORCH_INDEX may name PyTorch's CPU wheel index, which saves gigabytes
 TORCH_INDEX ?=
-# processes that run tests: two start Rays, the third runs the rest; all wait a lot
+# processes that run tests: one starts Ray, two run the rest; all wait a lot
 WORKERS ?= 3
 # a second environment, so that vLLM's pins do not decide ours; set it to use one that is there
 VLLM_VENV := .venv-vllm

@@ -26,7 +26,11 @@ VERBS: dict[str, tuple[str, str]] = {
     "synth": ("data_prep.synth_cli:synth", "Questions + corpus -> RAFT and DSF training sets."),
     "dataset": ("data_prep.dataset_cli:dataset", "List, show, export or import training sets."),
     "train": ("train.cli:train", "Training set -> a new adapter version, with Ray Train."),
-    "adapters": ("train.adapters_cli:adapters", "List, check, promote and roll back adapters."),
+    "sweep": ("train.sweep_cli:sweep_verb", "Train over a grid of settings; one table."),
+    "adapters": (
+        "train.adapters_cli:adapters",
+        "List, check, import, promote and roll back adapters.",
+    ),
     "serve": ("serve.cli:serve", "Serve retrieval and adapters behind an OpenAI-compatible API."),
     "ask": ("serve.ask_cli:ask", "A streamed, cited answer in the terminal."),
     "compare": ("train.compare_cli:compare", "Base, RAG, DSF, DSF+RAG and RAFT side by side."),

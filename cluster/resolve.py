@@ -7,7 +7,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -113,7 +114,8 @@ def _is_text(dotted: str) -> bool:
         if part not in fields:
             return False
         kind = fields[part].annotation
-    return any(member in (str, SecretStr, Path) for member in (kind, *get_args(kind)))
+    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    return any(member in (str, SecretStr, Path) for member in members)
 
 
 def _is_secret(dotted: str) -> bool:

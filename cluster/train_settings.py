@@ -1,5 +1,7 @@
 """The settings of training runs. Part of one tree."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from cluster.sections import Fraction, Section
@@ -9,7 +11,10 @@ class TrainSettings(Section):
     """Ray Train and LoRA. `batch_size` is the global batch in examples, whatever the number of workers.
 
     Without `cpus_per_worker` a worker takes one CPU beside its GPU, else an equal part of all CPUs.
-    `validation_examples` bounds how many are looked at after an epoch.
+    `validation_examples` bounds how many are looked at every `eval_steps`, or after an epoch; `keep` says
+    whether the last weights become the adapter or those with the lowest validation loss. With
+    `early_stopping_patience` training ends after so many evaluations without a loss lower by
+    `early_stopping_delta`. `tensorboard` adds its event files to the curve of a run.
     """
 
     num_workers: int = Field(1, ge=1)
@@ -30,6 +35,11 @@ class TrainSettings(Section):
         "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
     )  # fmt: skip
     validation_examples: int = Field(64, ge=0)
+    eval_steps: int | None = Field(None, ge=1)
+    keep: Literal["last", "best"] = "last"
+    early_stopping_patience: int | None = Field(None, ge=1)
+    early_stopping_delta: float = Field(0.0, ge=0)
+    tensorboard: bool = False
     checkpoint_steps: int = Field(20, ge=1)
     max_failures: int = Field(2, ge=0)
     seed: int = 0

@@ -35,18 +35,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With `-n 3`: files that start Ray in two processes, those that prepare data and the others.
+    """With `-n 3`: all files that start Ray in one process, the other files in the other two.
 
-    Each keeps one Ray for all its files. They wait for processes to start more than they compute.
+    Two Rays on one machine would only wait for each other.
     """
     from xdist.scheduler import LoadFileScheduling
 
     class RayApart(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            if "mark.ray" not in (config.rootpath / file).read_text("utf-8"):
-                return file
-            return "ray for data" if file.startswith("tests/data_prep/") else "ray"
+            return "ray" if "mark.ray" in (config.rootpath / file).read_text("utf-8") else file
 
     return RayApart(config, log)
 

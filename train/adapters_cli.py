@@ -1,4 +1,4 @@
-"""`openbook adapters`: list, show, check, promote and roll back versions in the registry."""
+"""`openbook adapters`: list, show, check, import, promote and roll back versions in the registry."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -7,15 +7,20 @@ import typer
 
 from cluster.adapters import PROD
 from cluster.errors import GateError, UsageError
-from cluster.models import base_model_path, model_id
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
 from cluster.prompts import PROMPT_HASH
 from cluster.records import AdapterManifest, as_json
 from cluster.session import Session
-from train.preflight import check_effect, check_files
+from train.foreign import Foreign, check_adapter, check_servable, import_adapter
 
 adapters = typer.Typer(help="The registry of adapters.", no_args_is_help=True)
 
+AssumeBase = Annotated[
+    bool,
+    typer.Option(
+        "--assume-base", help="It is for models.base, whatever its configuration calls it."
+    ),
+]
 Spec = Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="An adapter version or alias.")]
 
 
@@ -51,17 +56,38 @@ def check(
     target: Annotated[
         str, typer.Argument(metavar="FOLDER | NAME[@VERSION]", help="What to check.")
     ],
+    assume_base: AssumeBase = False,
     json_output: JsonFlag = False,
     config: ConfigFlag = None,
     overrides: SetFlag = None,
 ) -> None:
     """Preflight: loads on the base model, right shapes and ranks, changes the output (exit 3 if not)."""
     with open_session(json_output, config, overrides) as session:
-        change = check_adapter(session, target)
+        change = check_target(session, target, assume_base)
         session.console.line(
             f"{target}: ok, moves the logits of a golden prompt by up to {change:.3g}"
         )
         session.console.result({"checked": target, "ok": True, "change": change})
+
+
+@adapters.command("import")
+def import_folder(
+    folder: Annotated[Path, typer.Argument(help="A LoRA adapter as peft saves it.")],
+    name: Annotated[str, typer.Option(help="Name under which it is registered.")],
+    assume_base: AssumeBase = False,
+    openbook_prompts: Annotated[
+        bool,
+        typer.Option("--openbook-prompts", help="It was trained on a set that Openbook exported."),
+    ] = False,
+    json_output: JsonFlag = False,
+    config: ConfigFlag = None,
+    overrides: SetFlag = None,
+) -> None:
+    """Register an adapter made elsewhere, after the same checks as our own (exit 3 when one fails)."""
+    with open_session(json_output, config, overrides) as session:
+        ref = import_adapter(session, Foreign(folder, name, assume_base, openbook_prompts))
+        session.console.line(f"registered {ref}")
+        session.console.result({"adapter": ref.name, "version": ref.version})
 
 
 @adapters.command("promote")
@@ -99,20 +125,15 @@ def rollback(
         session.console.result({"name": name, "alias": alias, "version": version})
 
 
-def check_adapter(session: Session, target: str) -> float:
+def check_target(session: Session, target: str, assume_base: bool = False) -> float:
     """Preflight of a folder or of a registered version; returns how much it moves the golden logits."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    models = session.settings.models
     folder = Path(target)
     if not folder.is_dir():
         ref = session.adapters.resolve(target)
         _check_prompts(session.adapters.manifest(ref))
         folder = session.adapters.fetch(ref, session.cache / "adapters")
-    path = base_model_path(models, session.settings.home)
-    check_files(folder, model_id(models.base), path)
-    base = AutoModelForCausalLM.from_pretrained(path)
-    return check_effect(base, AutoTokenizer.from_pretrained(path), folder)
+    check_servable(folder, session.settings.serve.engine.max_rank)
+    return check_adapter(session, folder, assume_base)
 
 
 def _check_prompts(manifest: AdapterManifest) -> None:

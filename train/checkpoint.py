@@ -1,4 +1,4 @@
-"""What a run needs to go on: adapter weights, optimizer moments and progress, as one directory.
+"""What a run needs to go on, as one directory: weights (also the best so far), moments and progress.
 
 Tensors are in safetensors, the rest in JSON: nothing in a checkpoint can run code when it is read.
 The frozen base is not in it. Every worker holds the same state, so worker 0 writes for all.
@@ -10,10 +10,12 @@ from typing import Any
 
 import torch
 
-from train.fit import Fit, Progress
+from train.fit import Fit
+from train.progress import Progress
 
 TENSORS = "state.safetensors"
 PROGRESS = "progress.json"
+_BEST = "best/"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
@@ -26,6 +28,7 @@ def save(fit: Fit, folder: Path) -> None:
         tensors[f"weight/{name}"] = weight.detach()
         for moment, value in fit.optimiser.adamw.state.get(weight, {}).items():
             tensors[f"{moment}/{name}"] = value
+    tensors |= {f"{_BEST}{name}": weight for name, weight in fit.best.items()}
     save_file({key: value.contiguous() for key, value in tensors.items()}, folder / TENSORS)
     (folder / PROGRESS).write_text(json.dumps(fit.progress.as_json()), "utf-8")
 
@@ -46,6 +49,8 @@ def restore(fit: Fit, folder: Path) -> None:
         }
         if moments:
             fit.optimiser.adamw.state[weight] = moments
+        if f"{_BEST}{name}" in tensors:
+            fit.best[name] = tensors[f"{_BEST}{name}"].to(weight.device)
 
 
 def _placed(value: torch.Tensor, weight: torch.Tensor, moment: str) -> torch.Tensor:

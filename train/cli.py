@@ -9,7 +9,7 @@ from cluster.keys import safe_name
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
 from cluster.session import Session
 from train.adapters_cli import adapters
-from train.job import make_job
+from train.job import curve_prefix, make_job
 from train.launch import adapter_prefix, finished_run, run
 from train.publish import publish_run
 
@@ -75,5 +75,6 @@ def train_adapter(
         "mode": job.mode,
         "dtype": job.dtype,
         "run": job.run,
+        "curve": curve_prefix(job),
         "unchanged": was_finished and published.known,
     }

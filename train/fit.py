@@ -6,8 +6,7 @@ never stopped.
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,53 +17,23 @@ from train.batches import micro_batches, pad, share
 from train.encoding import Encoded, Item
 from train.material import Material
 from train.model import AnswerLoss, adapter_weights
-from train.optimiser import Optimiser, Peers
+from train.optimiser import NotFiniteError, Optimiser, Peers
+from train.progress import Progress
+
+_SHOWN_IDS = 8
 
 
-@dataclass
-class Progress:
-    """How far a run is; travels in its checkpoints.
+class DivergedError(ArithmeticError):
+    """A step whose loss or gradient is not a number; the weights are those of the step before it."""
 
-    `loss` and `supervised` sum over the current epoch, `skipped` counts its examples that did not
-    fit; `tokens` and `seconds` sum over all steps. `validation` holds the mean loss per epoch.
-    """
-
-    step: int = 0
-    loss: float = 0.0
-    supervised: float = 0.0
-    skipped: float = 0.0
-    tokens: float = 0.0
-    seconds: float = 0.0
-    validation: list[float | None] = field(default_factory=list)
-
-    def begin_epoch(self) -> None:
-        """Start the sums of an epoch afresh."""
-        self.loss = self.supervised = self.skipped = 0.0
-
-    def add(self, counts: Mapping[str, float], seconds: float) -> None:
-        """Count one finished step."""
-        self.step += 1
-        self.loss += counts["loss"]
-        self.supervised += counts["supervised"]
-        self.skipped += counts["skipped"]
-        self.tokens += counts["tokens"]
-        self.seconds += seconds
-
-    def metrics(self) -> dict[str, Any]:
-        """What a run reports: losses per supervised token, speed in tokens a second."""
-        return {
-            "steps": self.step,
-            "train_loss": self.loss / self.supervised if self.supervised else None,
-            "validation_loss": self.validation[-1] if self.validation else None,
-            "validation_losses": list(self.validation),
-            "tokens": int(self.tokens),
-            "tokens_per_second": self.tokens / self.seconds if self.seconds else 0.0,
-            "skipped": int(self.skipped),
-        }
-
-    def as_json(self) -> dict[str, Any]:
-        """The fields, for a checkpoint."""
-        return asdict(self)
+    def __init__(self, step: int, examples: Sequence[str], what: str) -> None:
+        shown = ", ".join(examples[:_SHOWN_IDS])
+        more = f" and {len(examples) - _SHOWN_IDS} more" if len(examples) > _SHOWN_IDS else ""
+        super().__init__(
+            f"step {step}: {what}; examples of its batch: {shown}{more}. Lower train.learning_rate or "
+            "train.clip_norm, or look at these records; the last checkpoint has the weights before "
+            "this step"
+        )
 
 
 class Fit:
@@ -79,6 +48,8 @@ class Fit:
         peers: Peers,
     ) -> None:
         self.progress = Progress()
+        self.curve: list[dict[str, Any]] = []
+        self.best: dict[str, torch.Tensor] = {}
         self.optimiser = Optimiser(adapter_weights(model), settings, material.schedule.steps)
         self._model = model
         self._loss = loss
@@ -89,11 +60,15 @@ class Fit:
 
     @property
     def done(self) -> bool:
-        """Whether all steps of the schedule are made."""
-        return self.progress.step >= self._material.schedule.steps
+        """Whether all steps of the schedule are made, or no more are worth it."""
+        return self.progress.stopped or self.progress.step >= self._material.schedule.steps
 
     def step(self) -> float:
-        """One update on the next global batch; returns its mean loss. Ends an epoch with validation."""
+        """One update on the next global batch; returns its mean loss. Evaluates where it is due.
+
+        What it measured is added to `curve`. DivergedError, before anything changes, when loss or
+        gradient is not finite.
+        """
         started = time.perf_counter()
         progress, schedule = self.progress, self._material.schedule
         epoch, batch = schedule.batch(progress.step)
@@ -101,11 +76,41 @@ class Fit:
             progress.begin_epoch()
         torch.manual_seed(seed_of(self._material.seed, progress.step, self._peers.rank))
         self._accumulate(share(batch, self._peers.rank, self._peers.world), epoch)
-        counts = self.optimiser.update(progress.step, self._peers)
-        progress.add(counts, time.perf_counter() - started)
-        if progress.step % schedule.steps_per_epoch == 0:
-            progress.validation.append(self.validate())
-        return counts["loss"] / max(counts["supervised"], 1.0)
+        try:
+            counts = self.optimiser.update(progress.step, self._peers)
+        except NotFiniteError as error:
+            ids = [item.id for item in batch]
+            raise DivergedError(progress.step + 1, ids, str(error)) from error
+        seconds = time.perf_counter() - started
+        progress.add(counts, seconds)
+        validation = self._evaluate() if self._evaluates else None
+        loss = counts["loss"] / max(counts["supervised"], 1.0)
+        self.curve.append({
+            "step": progress.step, "epoch": epoch, "loss": loss,
+            "learning_rate": counts["learning_rate"], "gradient_norm": counts["gradient_norm"],
+            "tokens": int(counts["tokens"]), "seconds": seconds, "validation_loss": validation,
+        })  # fmt: skip
+        return loss
+
+    def keep_best(self) -> None:
+        """Put the weights of the best evaluation in place, where the settings ask for them."""
+        with torch.no_grad():
+            for name, weight in self.best.items():
+                self.optimiser.weights[name].copy_(weight)
+
+    @property
+    def _evaluates(self) -> bool:
+        """Whether an evaluation is due: after `eval_steps`, or an epoch, and at the end."""
+        step, schedule = self.progress.step, self._material.schedule
+        every = self._settings.eval_steps or schedule.steps_per_epoch
+        return step % every == 0 or step == schedule.steps
+
+    def _evaluate(self) -> float | None:
+        loss = self.validate()
+        if self.progress.evaluate(loss, self._settings) and self._settings.keep == "best":
+            weights = self.optimiser.weights.items()
+            self.best = {name: weight.detach().clone() for name, weight in weights}
+        return loss
 
     def validate(self) -> float | None:
         """Mean loss per supervised token over the validation examples; None without any."""

@@ -17,11 +17,16 @@ from cluster.settings import Settings
 from train.modes import Mode, fitting_mode, is_prompted
 
 METHOD = "lora"
+RUNS = "runs"
 LATER = ("qlora", "full")
 # settings that change where, how fast and how safely a run computes, not what
 _IRRELEVANT = {
     "num_workers", "cpus_per_worker", "use_gpu", "micro_batch_tokens", "checkpoint_steps",
-    "max_failures", "validation_examples",
+    "max_failures", "tensorboard",
+}  # fmt: skip
+# and those that only look at the weights, unless what they see chooses among them
+_WATCHING = {
+    "validation_examples", "eval_steps", "keep", "early_stopping_patience", "early_stopping_delta",
 }  # fmt: skip
 
 
@@ -40,6 +45,16 @@ class Job:
     def seed(self) -> int:
         """Names the run in every random choice of its steps."""
         return seed_of(self.run)
+
+
+def run_prefix(job: Job) -> str:
+    """Where everything of a run is kept."""
+    return f"{RUNS}/{job.run}"
+
+
+def curve_prefix(job: Job) -> str:
+    """Where a run keeps what it measured, see `train.curve`."""
+    return f"{run_prefix(job)}/metrics"
 
 
 def make_job(session: Session, dataset: str, mode: str, method: str) -> Job:
@@ -87,7 +102,9 @@ def _check_made_for(spec: str, manifest: Mapping[str, Any], mode: Mode, base: st
 
 def relevant_settings(settings: Settings) -> dict[str, Any]:
     """The settings of training that decide the final weights, as JSON."""
-    return settings.train.model_dump(mode="json", exclude=_IRRELEVANT)
+    train = settings.train
+    chooses = train.keep == "best" or train.early_stopping_patience is not None
+    return train.model_dump(mode="json", exclude=_IRRELEVANT | (set() if chooses else _WATCHING))
 
 
 def worker_settings(session: Session) -> Settings:

@@ -9,6 +9,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,16 +19,16 @@ from ray.train.torch import TorchTrainer
 from ray.train.v2.api.exceptions import TrainingFailedError
 
 from cluster import artifacts
-from cluster.errors import GateError, InputError, OpenbookError
+from cluster.errors import GateError, InputError, OpenbookError, SettingsError
 from cluster.leases import Lease
 from cluster.models import base_model_path
 from cluster.session import Session
 from train.board import Board
-from train.job import Job
+from train.job import RUNS, Job, curve_prefix, run_prefix
 from train.loop import ADAPTER, material, train_worker
+from train.material import Material
 from train.preflight import check_files
 
-RUNS = "runs"
 _KEPT_CHECKPOINTS = 2
 _REFRESH_S = 0.5
 # Ray Train looks at its workers, and takes a report, at this pace; its own default of 2 s makes
@@ -42,11 +43,11 @@ def finished_run(session: Session, job: Job) -> dict[str, Any] | None:
 
 def adapter_prefix(job: Job) -> str:
     """Where a finished run keeps its adapter."""
-    return f"{RUNS}/{job.run}/{ADAPTER}"
+    return f"{run_prefix(job)}/{ADAPTER}"
 
 
 def _lock(job: Job) -> str:
-    return f"{RUNS}/{job.run}/lock"
+    return f"{run_prefix(job)}/lock"
 
 
 def run(session: Session, job: Job) -> dict[str, Any]:
@@ -77,8 +78,8 @@ def _train(session: Session, job: Job) -> dict[str, Any]:
 
 def _clear(session: Session, job: Job) -> None:
     """Delete what a finished run no longer needs: Ray Train's checkpoints, three adapters' size each."""
-    kept = (f"{adapter_prefix(job)}/", _lock(job))
-    for key in list(session.store.list(f"{RUNS}/{job.run}")):
+    kept = (f"{adapter_prefix(job)}/", f"{curve_prefix(job)}/", _lock(job))
+    for key in list(session.store.list(run_prefix(job))):
         if not key.startswith(kept):
             session.store.delete(key)
 
@@ -97,7 +98,24 @@ def _trainable_steps(session: Session, job: Job) -> int:
             f"none of the {len(examples)} examples of {job.dataset!r} fits into train.max_tokens="
             f"{job.settings.train.max_tokens}; raise it"
         )
+    _check_watching(job, found)
     return found.schedule.steps
+
+
+def _check_watching(job: Job, found: Material) -> None:
+    settings = job.settings.train
+    chooses = settings.keep == "best" or settings.early_stopping_patience is not None
+    if chooses and not found.validation:
+        raise InputError(
+            f"train.keep={settings.keep} and train.early_stopping_patience="
+            f"{settings.early_stopping_patience} choose by the validation loss, but dataset "
+            f"{job.dataset!r} has no validation split, or train.validation_examples is 0"
+        )
+    if settings.tensorboard and find_spec("tensorboard") is None:
+        raise SettingsError(
+            "train.tensorboard needs the package tensorboard: pip install tensorboard, or leave it "
+            f"off; the same numbers are in {curve_prefix(job)} as Parquet"
+        )
 
 
 def _trainer(session: Session, job: Job, board: Any) -> TorchTrainer:

@@ -19,9 +19,10 @@ from cluster.errors import GateError
 from cluster.models import base_model_path
 from cluster.session import Session
 from train import checkpoint
+from train.curve import Curve
 from train.export import export
-from train.fit import Fit
-from train.job import Job
+from train.fit import DivergedError, Fit
+from train.job import Job, curve_prefix
 from train.material import Material, load_material
 from train.model import AnswerLoss, attach_adapter, load_base
 from train.optimiser import Alone, Peers
@@ -50,12 +51,16 @@ def train_worker(config: dict[str, Any]) -> None:
     with Session.for_worker(job.settings) as session:
         worker = Worker(job, session)
         worker.restore()
-        while not worker.fit.done:
-            loss = worker.fit.step()
-            if worker.first:
-                config["board"].post.remote(worker.state(loss))
-            if worker.due:
-                worker.report()
+        try:
+            while not worker.fit.done:
+                loss = worker.fit.step()
+                if worker.first:
+                    config["board"].post.remote(worker.state(loss))
+                if worker.due:
+                    worker.report()
+        except DivergedError as error:  # it would happen again: no reason to retry
+            worker.report(str(error))
+            return
         worker.finish()
 
 
@@ -71,6 +76,8 @@ class Worker:
         self.first = context.get_world_rank() == 0
         self._job = job
         self._resumed_step: int | None = None
+        train = job.settings.train
+        self._curve = Curve(session.store, curve_prefix(job), train.tensorboard)
         self._tokenizer = AutoTokenizer.from_pretrained(path)
         base = load_base(path, job.dtype)
         self._model = attach_adapter(base, job.settings.train).to(get_device())
@@ -96,6 +103,8 @@ class Worker:
             with last.as_directory() as folder:
                 checkpoint.restore(self.fit, Path(folder))
             self._resumed_step = self.fit.progress.step
+        if self.first:
+            self._curve.forget_after(self.fit.progress.step)
 
     def state(self, loss: float) -> dict[str, float]:
         """What the board shows."""
@@ -103,15 +112,16 @@ class Worker:
         speed = progress.tokens / progress.seconds
         return {"step": progress.step, "loss": loss, "tokens_per_second": speed}
 
-    def report(self) -> None:
-        """A checkpoint to the object store; returns when it is there."""
+    def report(self, problem: str | None = None) -> None:
+        """A checkpoint to the object store; returns when it is there. A `problem` ends the run."""
         with tempfile.TemporaryDirectory() as folder:
-            self._report(Path(folder), {})
+            self._report(Path(folder), {"problem": problem})
 
     def finish(self) -> None:
         """The last checkpoint, with the finished adapter and whether it changes the output."""
         with tempfile.TemporaryDirectory() as name:
             folder, problem = Path(name), None
+            self.fit.keep_best()
             if self.first:
                 export(self._model, self._tokenizer, self._job.base, folder / ADAPTER)
                 try:
@@ -124,6 +134,8 @@ class Worker:
         resumed = {"resumed_step": self._resumed_step}
         metrics = {**self.fit.progress.metrics(), **resumed, **extra}
         if self.first:
+            self._curve.write(self.fit.curve)
+            self.fit.curve.clear()
             checkpoint.save(self.fit, folder)
             ray_train.report(metrics, checkpoint=Checkpoint.from_directory(folder))
         else:

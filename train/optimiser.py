@@ -18,6 +18,10 @@ COUNTS = ("loss", "supervised", "tokens", "skipped")
 """What a step counts beside its gradients, summed over the workers."""
 
 
+class NotFiniteError(ArithmeticError):
+    """The loss or the gradient of a step is infinite or not a number."""
+
+
 class Peers(Protocol):
     """The workers of a run."""
 
@@ -59,18 +63,34 @@ class Optimiser:
             self._flat[self._size + COUNTS.index(name)] += amount
 
     def update(self, step: int, peers: Peers) -> dict[str, float]:
-        """Apply the summed gradients of step `step` (from 0) and clear them; returns the counts."""
+        """Apply the summed gradients of step `step` (from 0) and clear them.
+
+        Returns the counts, `gradient_norm` before clipping, and `learning_rate`. NotFiniteError, the
+        same on every worker and before anything changed, when loss or gradient is not finite.
+        """
         peers.add(self._flat)
         counts = dict(zip(COUNTS, self._flat[self._size :].tolist(), strict=True))
         gradient = self._flat[: self._size]
+        rate, norm = learning_rate(step, self._steps, self._settings), 0.0
         if counts["supervised"]:
             gradient /= counts["supervised"]
-            gradient *= (self._settings.clip_norm / (gradient.norm() + 1e-6)).clamp(max=1.0)
+            norm = self._clip(gradient, counts["loss"])
             for group in self.adamw.param_groups:
-                group["lr"] = learning_rate(step, self._steps, self._settings)
+                group["lr"] = rate
             self.adamw.step()
         self._flat.zero_()
-        return counts
+        return {**counts, "gradient_norm": norm, "learning_rate": rate}
+
+    def _clip(self, gradient: Tensor, loss: float) -> float:
+        """Shorten the gradient to `clip_norm`; returns its norm before."""
+        length = gradient.norm()
+        norm = float(length)
+        for what, value in (("loss", loss), ("gradient norm", norm)):
+            if not math.isfinite(value):
+                self._flat.zero_()
+                raise NotFiniteError(f"the {what} is {value}")
+        gradient *= (self._settings.clip_norm / (length + 1e-6)).clamp(max=1.0)
+        return norm
 
     def _place_gradients(self) -> None:
         start = 0

@@ -20,13 +20,17 @@ from train.export import CONFIG, WEIGHTS
 _GOLDEN = "What does the light on the speaker mean?"
 
 
-def check_files(folder: Path, base: str, base_path: str) -> None:
-    """Files, configuration, and every tensor by name, shape and value against the base at `base_path`."""
+def check_files(folder: Path, base: str | None, base_path: str) -> None:
+    """Files, configuration, and every tensor by name, shape and value against the base at `base_path`.
+
+    `base` is the name that the configuration must have for it; None for any.
+    """
     config = read_config(folder)
-    if config.get("base_model_name_or_path") != base:
+    if base is not None and config.get("base_model_name_or_path") != base:
         raise GateError(
             f"adapter {folder.name!r} was trained on {config.get('base_model_name_or_path')!r}, "
-            f"the base model here is {base!r}; set models.base to the former or train it again"
+            f"the base model here is {base!r}; set models.base to the former, or train it again; where "
+            "both names mean the same weights, say so with --assume-base"
         )
     _compare(read_weights(folder), expected_shapes(config, base_path))
 

@@ -18,7 +18,7 @@ from train.job import METHOD, Job, prompt_hash, relevant_settings
 _PACKAGES = ("openbook", "peft", "ray", "torch", "transformers")
 _METRICS = (
     "steps", "train_loss", "validation_loss", "validation_losses", "tokens", "tokens_per_second",
-    "skipped", "resumed_step",
+    "skipped", "resumed_step", "best_step", "best_loss", "stopped_early",
 )  # fmt: skip
 
 

@@ -18,13 +18,9 @@ from peft.utils.other import get_pattern_key
 from safetensors.torch import load_file
 from torch import Tensor
 
+from cluster.lora import unserved_options
+
 _PREFIX = "base_model.model."
-# peft options that change what an adapter computes in ways that are not done here
-_REFUSED = (
-    "use_dora", "modules_to_save", "lora_bias", "trainable_token_indices", "layer_replication",
-    "target_parameters", "use_qalora", "alora_invocation_tokens", "arrow_config", "use_bdlora",
-    "fan_in_fan_out",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +74,7 @@ def read_adapter(
 
 
 def _check_options(config: Any) -> None:
-    used = [name for name in _REFUSED if getattr(config, name, None)]
-    if getattr(config, "bias", "none") != "none":
-        used.append("bias")
-    if used:
+    if used := unserved_options(vars(config)):
         raise ValueError(f"it uses {', '.join(used)}, which is not served; train it without")
 
 

@@ -88,3 +88,9 @@ def test_bad_value_of_a_secret_is_never_printed(tmp_path: Path) -> None:
         load_settings(None, file, {})
     assert "987654" not in str(caught.value)
     assert "store.secret_key" in str(caught.value)
+
+
+def test_list_setting_is_read_from_text() -> None:
+    given = parse_overrides(['train.lora_targets=["q_proj", "v_proj"]'])
+    settings = load_settings(given, environ={}).settings
+    assert settings.train.lora_targets == ("q_proj", "v_proj")

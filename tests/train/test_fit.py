@@ -15,7 +15,7 @@ from train.batches import Schedule
 from train.conversations import ConversationEncoder
 from train.encoding import Encoding, Item
 from train.examples import Encoder
-from train.fit import Fit
+from train.fit import DivergedError, Fit
 from train.material import Material
 from train.model import AnswerLoss, attach_adapter, load_base
 from train.modes import MODES, Mode
@@ -161,3 +161,58 @@ def test_learning_rate_warms_up_and_decays_to_a_tenth() -> None:
     assert max(rates) == 1.0
     assert rates[9:] == sorted(rates[9:], reverse=True)
     assert rates[-1] == pytest.approx(0.1, abs=0.01)
+
+
+def test_fit_that_diverges_stops_before_its_weights_do(making: Making) -> None:
+    fit = making.fit(TRAIN.model_copy(update={"learning_rate": 1e37, "warmup_fraction": 0.0}))
+    fit.step()
+    before = {name: weight.detach().clone() for name, weight in fit.optimiser.weights.items()}
+    with pytest.raises(DivergedError, match=r"step 2: the .* is (nan|inf); examples .*train lamp"):
+        finish(fit)
+    assert fit.progress.step == 1
+    assert all(torch.equal(before[name], now) for name, now in fit.optimiser.weights.items())
+
+
+def test_fit_keeps_the_weights_of_the_best_evaluation(making: Making) -> None:
+    rising = {"eval_steps": 1, "keep": "best", "learning_rate": 0.3, "epochs": 1}
+    fit = finish(making.fit(TRAIN.model_copy(update=rising)))
+    losses = [loss for loss in fit.progress.validation if loss is not None]
+    assert len(losses) == 3
+    assert min(losses) < losses[-1]
+    fit.keep_best()
+    assert fit.validate() == pytest.approx(min(losses), rel=1e-5)
+    assert fit.progress.metrics()["best_step"] == losses.index(min(losses)) + 1
+
+
+def test_fit_that_no_longer_improves_stops_early(making: Making) -> None:
+    watching = {"eval_steps": 2, "early_stopping_patience": 2, "early_stopping_delta": 100.0}
+    fit = finish(making.fit(TRAIN.model_copy(update=watching)))
+    assert fit.progress.metrics()["stopped_early"]
+    assert fit.progress.step == 6
+    assert len(fit.progress.validation) == 3
+
+
+def test_fit_interrupted_remembers_its_best_weights(making: Making, tmp_path: Path) -> None:
+    rising = {"eval_steps": 1, "keep": "best", "learning_rate": 0.3, "epochs": 1}
+    watching = TRAIN.model_copy(update=rising)
+    whole = finish(making.fit(watching))
+    stopped = making.fit(watching)
+    while stopped.progress.step < whole.progress.best_step + 1:
+        stopped.step()
+    checkpoint.save(stopped, tmp_path)
+    resumed = making.fit(watching)
+    checkpoint.restore(resumed, tmp_path)
+    finish(resumed)
+    for fit in (whole, resumed):
+        fit.keep_best()
+    assert difference(whole, resumed) == 0.0
+
+
+def test_fit_measures_every_step(making: Making) -> None:
+    fit = finish(making.fit())
+    assert [row["step"] for row in fit.curve] == [1, 2, 3, 4, 5, 6]
+    assert [row["epoch"] for row in fit.curve] == [0, 0, 0, 1, 1, 1]
+    assert all(row["gradient_norm"] > 0 and row["tokens"] > 0 for row in fit.curve)
+    evaluated = [row["validation_loss"] for row in fit.curve if row["validation_loss"] is not None]
+    assert evaluated == fit.progress.validation
+    assert sum(row["tokens"] for row in fit.curve) == fit.progress.tokens

@@ -38,6 +38,13 @@ def test_run_is_another_when_its_weights_would_be(home: Path, change: dict[str, 
     assert run_of(home) != run_of(home, **change)  # type: ignore[arg-type]
 
 
+def test_run_is_another_when_the_best_weights_are_kept_and_others_are_looked_at(home: Path) -> None:
+    assert run_of(home, validation_examples=3, eval_steps=5) == run_of(home)
+    best = run_of(home, keep="best")
+    assert best != run_of(home)
+    assert best != run_of(home, keep="best", validation_examples=3)
+
+
 def test_run_is_another_for_other_examples(home: Path) -> None:
     before = run_of(home)
     publish_set(open_session(home).store, 3)

@@ -14,8 +14,9 @@ from cluster.session import Session
 from cluster.settings import TrainSettings
 from tests.processes import kill_when
 from tests.training_sets import TRAIN, publish_set
-from train.adapters_cli import check_adapter
+from train.adapters_cli import check_target
 from train.cli import train_adapter
+from train.curve import Curve
 from train.export import adapter_version, export
 from train.fit import Fit
 from train.job import make_job
@@ -77,7 +78,7 @@ def test_two_workers_reach_the_adapter_of_one(
     expected = fit.optimiser.weights
     for name, weight in adapter_weights(loaded).items():
         assert torch.allclose(weight, expected[name], atol=1e-5), name
-    assert check_adapter(session, str(ref)) > 0
+    assert check_target(session, str(ref)) > 0
     again = train_adapter(session, "lamps", "lamp", "raft", "lora")
     assert again["unchanged"]
     assert again["version"] == report["version"]
@@ -96,8 +97,13 @@ def test_driver_killed_mid_run_and_run_again_ends_in_the_same_version(
     assert 0 < report["resumed_step"] < report["steps"] == 8 * STEPS_PER_EPOCH
     assert report["version"] == version
     job = make_job(session, "lamps", "raft", "lora")
-    assert {key.split("/")[2] for key in session.store.list(f"runs/{job.run}")} == {"adapter"}
+    assert {key.split("/")[2] for key in session.store.list(f"runs/{job.run}")} == {
+        "adapter",
+        "metrics",
+    }
     assert session.store.exists(f"{adapter_prefix(job)}/manifest.json")
+    steps = Curve(session.store, str(report["curve"]), events=False).read()["step"].to_pylist()
+    assert steps == list(range(1, int(report["steps"]) + 1))
 
 
 def kill_after_checkpoint(run: Path, config: Path) -> None:
