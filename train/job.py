@@ -4,11 +4,13 @@ The name is a hash of everything that decides the final weights, and of nothing 
 on with another number of workers, and never mixes with one of other settings.
 """
 
+import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.errors import ConflictError, UsageError
+from cluster.errors import ConflictError, NotFoundError, UsageError
 from cluster.keys import content_id, seed_of
 from cluster.models import model_id, torch_dtype
 from cluster.prompts import PROMPT_HASH
@@ -60,7 +62,7 @@ def curve_prefix(job: Job) -> str:
 def make_job(session: Session, dataset: str, mode: str, method: str) -> Job:
     """The run that a request means. NotFoundError, UsageError or ConflictError when there is none."""
     check_method(method)
-    name, version = session.datasets.resolve(dataset)
+    name, version = _resolve(session, dataset)
     settings = worker_settings(session)
     dtype = torch_dtype(settings.models, settings.train.use_gpu)
     base = model_id(settings.models.base)
@@ -72,6 +74,19 @@ def make_job(session: Session, dataset: str, mode: str, method: str) -> Job:
         spec, known_mode, METHOD, base, dtype, prompt_hash(known_mode), relevant_settings(settings)
     )
     return Job(run, spec, known_mode, base, dtype, settings)
+
+
+def _resolve(session: Session, dataset: str) -> tuple[str, str]:
+    try:
+        return session.datasets.resolve(dataset)
+    except (NotFoundError, UsageError) as error:
+        if not os.path.isfile(dataset):
+            raise
+        raise UsageError(
+            f"--dataset takes the name of a training set, {dataset!r} is a file; import it first: "
+            f"openbook dataset import {shlex.quote(dataset)} --name NAME, then openbook train "
+            "--dataset NAME --mode instruct"
+        ) from error
 
 
 def check_method(method: str) -> None:

@@ -17,6 +17,12 @@ _ROLES = {
     "system": "system", "developer": "system", "user": "user", "human": "user",
     "assistant": "assistant", "gpt": "assistant", "model": "assistant", "chatgpt": "assistant",
 }  # fmt: skip
+_FIELDS: Mapping[Format, tuple[str, ...]] = {
+    "messages": ("messages",),
+    "prompt-completion": ("prompt", "completion"),
+    "alpaca": ("instruction", "output"),
+    "sharegpt": ("conversations",),
+}
 _SHOWN_CHARS = 60
 Row = Mapping[str, Any]
 
@@ -51,6 +57,10 @@ def read_turns(row: Any, format: Format) -> tuple[Turn, ...]:
     """The turns; BadRow when the row is not of this format or teaches nothing."""
     if not isinstance(row, Mapping):
         raise BadRow("not an object", type(row).__name__)
+    missing = [name for name in _FIELDS[format] if row.get(name) is None]
+    if missing:
+        wanted = " and ".join(_FIELDS[format])
+        raise BadRow(f"no {missing[0]!r}", f"a row of format {format} has {wanted}")
     turns = tuple(_READERS[format](row))
     if not turns or turns[-1].role != "assistant":
         raise BadRow(
@@ -98,7 +108,9 @@ def _system(row: Row) -> list[Turn]:
 
 def _turns(value: Any, role: str, content: str) -> list[Turn]:
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise BadRow("turns are no list", _shown(value))
+        raise BadRow(
+            "turns are no list", f"{_shown(value)}; expected objects with {role!r} and {content!r}"
+        )
     turns = []
     for entry in value:
         if not isinstance(entry, Mapping) or role not in entry:
@@ -115,6 +127,10 @@ def _turn(role: Any, content: Any, learn: bool = True) -> Turn:
     if known is None:
         raise BadRow("unknown role", f"{_shown(role)}; known are {', '.join(_ROLES)}")
     text = _text(content)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadRow("half a character", _shown(text[error.start : error.end])) from error
     if known != "system" and not text.strip():
         raise BadRow(f"an empty turn of the {known}")
     return Turn(known, text, learn)  # type: ignore[arg-type]

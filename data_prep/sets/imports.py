@@ -4,6 +4,7 @@ The file is read once to name the version (a hash of its bytes and the options) 
 stream, and of each only its id stays in memory.
 """
 
+import codecs
 import hashlib
 import json
 import time
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from cluster.console import Progress
 from cluster.errors import InputError
@@ -34,7 +37,7 @@ _BLOCK = 2**20
 
 @dataclass(frozen=True, slots=True)
 class ImportOrder:
-    """What to import: `format` None is told from each file's first row; `validation` is a share, 0..1.
+    """What to import: `format` None is told from the first usable row; `validation` is a share, 0..1.
 
     With `skip_bad` rows that cannot be used are counted by reason; else the first one is an error.
     """
@@ -94,7 +97,7 @@ def import_set(session: Session, order: ImportOrder) -> dict[str, Any]:
     started = time.monotonic()
     safe_name("dataset", order.dataset)
     digest = _file_hash(order.path)
-    format = order.format or _detected(order.path)
+    format = order.format or _detected(order)
     version = content_id(digest, format, order.validation, order.skip_bad, RULES, length=12)
     lock = f"datasets/{order.dataset}/lock"
     with Lease(session.store, lock, f"import of dataset {order.dataset!r}"):
@@ -114,9 +117,7 @@ def import_set(session: Session, order: ImportOrder) -> dict[str, Any]:
 def read_rows(path: Path, advance: Callable[[int], None]) -> Iterator[tuple[int, Any]]:
     """(number from 1, row): a line as bytes, or a mapping; `advance` hears of the bytes read."""
     if path.suffix.lower() == _PARQUET:
-        with open(path, "rb") as file:
-            rows = (row for b in open_parquet(file).iter_batches() for row in b.to_pylist())
-            yield from enumerate(rows, 1)
+        yield from enumerate(_parquet(path), 1)
         advance(path.stat().st_size)
         return
     with open(path, "rb") as file:
@@ -158,13 +159,15 @@ def _build(
         )
 
 
-def _detected(path: Path) -> Format:
-    for number, row in read_rows(path, lambda _: None):
+def _detected(order: ImportOrder) -> Format:
+    for number, row in read_rows(order.path, lambda _: None):
         try:
             return detect_format(_decoded(row))
         except BadRow as error:
-            raise _bad(path, number, error) from error
-    raise InputError(f"{str(path)!r} is empty; expected rows of {', '.join(FORMATS)}")
+            if not order.skip_bad:
+                raise _bad(order.path, number, error) from error
+    found = "has no row of a known format" if order.skip_bad else "is empty"
+    raise InputError(f"{str(order.path)!r} {found}; expected rows of {', '.join(FORMATS)}")
 
 
 def _decoded(row: Any) -> Any:
@@ -185,14 +188,25 @@ def _bad(path: Path, number: int, error: BadRow) -> InputError:
 def _is_array(path: Path) -> bool:
     """Whether a .json file is one list, as Alpaca and ShareGPT are published, and not JSON lines."""
     with open(path, "rb") as file:
-        return path.suffix.lower() == ".json" and file.read(_BLOCK).lstrip()[:1] == b"["
+        start = file.read(_BLOCK).removeprefix(codecs.BOM_UTF8).lstrip()
+        return path.suffix.lower() == ".json" and start[:1] == b"["
 
 
 def _array(path: Path) -> list[Any]:
     try:
         return list(json.loads(path.read_bytes()))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path.name} is not JSON: {error}") from error
+
+
+def _parquet(path: Path) -> Iterator[Any]:
+    with open(path, "rb") as file:
+        try:
+            for batch in open_parquet(file).iter_batches():
+                yield from batch.to_pylist()
+        # Arrow raises OSError for a page that it cannot unpack
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"{path.name} cannot be read to its end: {error}") from error
 
 
 def _file_hash(path: Path) -> str:

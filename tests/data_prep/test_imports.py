@@ -104,7 +104,13 @@ def test_row_of_every_format_is_told_and_read(
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ({"messages": "hello"}, "turns are no list"),
+        ({"messages": "hello"}, "turns are no list.*'hello'.*'role' and 'content'"),
+        ({"instruction": "a", "output": "b"}, "no 'messages'.*format messages has messages"),
+        (
+            {"messages": [{"role": "user", "content": "a"},
+                          {"role": "assistant", "content": "b \ud83d"}]},
+            r"half a character.*ud83d",
+        ),
         ({"messages": []}, "last turn is not the assistant's"),
         ({"messages": [{"role": "user", "content": "a"}]}, "last turn is not the assistant's"),
         ({"messages": [{"role": "tool", "content": "a"}]}, "unknown role.*'tool'.*assistant"),
@@ -167,6 +173,8 @@ def test_import_files_of_every_kind_give_the_same_conversations(
     lines = imported(session, write_lines(tmp_path / "a.jsonl", rows))
     (tmp_path / "b.json").write_text(json.dumps(rows, indent=1))
     assert imported(session, tmp_path / "b.json") == lines
+    (tmp_path / "b.json").write_text(json.dumps(rows), "utf-8-sig")
+    assert imported(session, tmp_path / "b.json") == lines
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "c.parquet")
     assert imported(session, tmp_path / "c.parquet") == lines
     assert [one.messages[1].content for one in lines] == [row["completion"] for row in rows]
@@ -188,6 +196,27 @@ def test_import_skips_bad_rows_and_counts_them(session: Session, tmp_path: Path)
         "an empty turn of the assistant": 1, "not JSON": 1, "not an object": 1,
     }  # fmt: skip
     assert report["examples"]["train"] == 2
+
+
+@pytest.mark.parametrize("first", ["{broken", '{"question": "a"}', '{"prompt": "a"}'])
+def test_import_skips_a_bad_first_row_too(session: Session, tmp_path: Path, first: str) -> None:
+    path = write_lines(tmp_path / "a.jsonl", pairs(2))
+    path.write_text(f"{first}\n{path.read_text()}")
+    report = import_set(session, ImportOrder(path, "chats", skip_bad=True))
+    assert (report["examples"]["train"], sum(report["rejected"].values())) == (2, 1)
+
+
+def test_import_counts_a_row_with_half_a_character_as_bad(session: Session, tmp_path: Path) -> None:
+    cut = {"prompt": "and \ud83d?", "completion": "Warm."}
+    path = write_lines(tmp_path / "a.jsonl", [cut, *pairs(2)])
+    report = import_set(session, ImportOrder(path, "chats", skip_bad=True))
+    assert report["rejected"] == {"half a character": 1}
+
+
+def test_import_of_rows_that_are_all_bad_is_refused(session: Session, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.jsonl", [{"question": "a"}, [1]])
+    with pytest.raises(InputError, match=r"no row of a known format; expected rows of messages"):
+        import_set(session, ImportOrder(path, "chats", skip_bad=True))
 
 
 def test_import_takes_a_repeated_conversation_once(session: Session, tmp_path: Path) -> None:
@@ -228,6 +257,7 @@ def test_import_validation_is_a_share_that_only_content_decides(
         ("a.jsonl", b'{"question": "a"}\n', "row 1: no known format.*question"),
         ("a.parquet", b"PAR", "not readable as Parquet"),
         ("a.json", b"[1", "is not JSON"),
+        ("a.json", b"[" * 100_000, "is not JSON"),
     ],
 )
 def test_import_of_what_is_no_such_file_is_refused(
@@ -236,6 +266,16 @@ def test_import_of_what_is_no_such_file_is_refused(
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=says):
         import_set(session, ImportOrder(tmp_path / name, "chats"))
+
+
+def test_import_of_a_damaged_parquet_file_is_refused(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_pylist(pairs(2000)), path)
+    content = bytearray(path.read_bytes())
+    content[100:200] = b"\xff" * 100
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.parquet cannot be read to its end"):
+        import_set(session, ImportOrder(path, "chats"))
 
 
 def test_import_of_a_missing_file_is_refused(session: Session, tmp_path: Path) -> None:

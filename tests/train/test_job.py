@@ -77,6 +77,21 @@ def test_unknown_dataset_is_refused_with_the_known_ones(home: Path) -> None:
         make_job(open_session(home), "bulbs", "raft", "lora")
 
 
+def test_file_in_place_of_a_dataset_is_to_be_imported_first(home: Path) -> None:
+    path = home / "my chats.jsonl"
+    path.write_text("{}")
+    with pytest.raises(UsageError, match=r"is a file; import it first: openbook dataset import '"):
+        make_job(open_session(home), str(path), "instruct", "lora")
+
+
+def test_dataset_with_the_name_of_a_file_is_the_dataset(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    Path("lamps").write_text("{}")
+    assert make_job(open_session(home), "lamps", "raft", "lora").dataset == "lamps@v2"
+
+
 @pytest.mark.parametrize(
     ("mode", "method", "says"),
     [
