@@ -14,22 +14,31 @@ def byte_level(base_model: str) -> PreTrainedTokenizerFast:
     return AutoTokenizer.from_pretrained(base_model)  # type: ignore[no-any-return]
 
 
+@pytest.fixture(scope="module")
+def pieces(byte_level: PreTrainedTokenizerFast) -> Pieces:
+    return Pieces(byte_level)
+
+
 # the packaged model's vocabulary lacks a few bytes of control characters and of rare planes
 @settings(deadline=None)
 @given(text=st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["C"]), max_size=40))
-def test_pieces_of_a_text_make_up_its_bytes(byte_level: PreTrainedTokenizerFast, text: str) -> None:
-    pieces = Pieces(byte_level)
+def test_pieces_of_a_text_make_up_its_bytes(
+    byte_level: PreTrainedTokenizerFast, pieces: Pieces, text: str
+) -> None:
     ids = byte_level(text, add_special_tokens=False)["input_ids"]
     assert b"".join(map(pieces, ids)) == text.encode()
 
 
-def test_pieces_of_added_tokens_are_their_names(byte_level: PreTrainedTokenizerFast) -> None:
-    pieces, end = Pieces(byte_level), byte_level.eos_token_id
-    assert pieces(end) == byte_level.eos_token.encode()
+def test_pieces_of_added_tokens_are_their_names(
+    byte_level: PreTrainedTokenizerFast, pieces: Pieces
+) -> None:
+    assert pieces(byte_level.eos_token_id) == byte_level.eos_token.encode()
 
 
-def test_pieces_beyond_the_vocabulary_are_nothing(byte_level: PreTrainedTokenizerFast) -> None:
-    assert Pieces(byte_level)(len(byte_level) + 7) == b""
+def test_pieces_beyond_the_vocabulary_are_nothing(
+    byte_level: PreTrainedTokenizerFast, pieces: Pieces
+) -> None:
+    assert pieces(len(byte_level) + 7) == b""
 
 
 def test_pieces_of_sentencepiece_are_spaces_and_bytes() -> None:
