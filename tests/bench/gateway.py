@@ -1,0 +1,233 @@
+"""What HTTP and Ray Serve cost beside the engine: python -m tests.bench.gateway [--streams 16] [--pairs 5]
+
+`openbook serve` in processes of its own, and the same engine with the same settings in this one, take turns
+at the same chats (same model, prompt, seed: the same tokens). Told are throughput at `--streams` streams,
+the time to the first token of a chat alone, and the processor time of all serving processes for a token,
+beyond the engine's own. Wants a quiet machine; the one that is not asked is idle.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import httpx
+import psutil
+import torch
+
+from cluster.models import base_model_path
+from cluster.prompts import render
+from cluster.settings import ModelSettings, ServeSettings, Settings
+from serve.engine.builtin import open_engine
+from serve.engine.protocol import GenerationRequest, SamplingParams
+from tests.bench.measure import cost_of, report
+from tests.serve.live import Server, run_server
+
+_WORDS = (
+    "lamp", "bolt", "shelf", "glow", "amber", "reset", "cable", "bridge", "garland", "quiet", "ring",
+    "pinhole", "dock", "alarm",
+)  # fmt: skip
+_TEMPERATURE, _SEED = 0.7, 11
+
+
+@dataclass
+class Count:
+    """What one round brought: tokens, and the seconds to each chat's first."""
+
+    tokens: int
+    first_s: list[float]
+
+
+class Direct:
+    """The engine in this process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._engine = open_engine(settings)
+
+    async def start(self) -> None:
+        await self._engine.start()
+
+    async def chat(self, question: str, tokens: int) -> tuple[int, float]:
+        """Tokens, and seconds to the first one."""
+        params = SamplingParams(tokens, _TEMPERATURE, 1.0, (), _SEED)
+        asked = GenerationRequest("bench", tuple(render(question, ())), None, params)
+        begin, first, count = time.perf_counter(), 0.0, 0
+        async for chunk in self._engine.generate(asked):
+            count = chunk.completion_tokens
+            first = first or (time.perf_counter() - begin if chunk.token_ids else 0.0)
+        return count, first
+
+
+class Served:
+    """The engine behind gateway and proxy."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def chat(self, question: str, tokens: int) -> tuple[int, float]:
+        """Tokens, and seconds to the first text."""
+        body = {
+            "model": "base", "messages": [{"role": "user", "content": question}], "stream": True,
+            "max_tokens": tokens, "temperature": _TEMPERATURE, "seed": _SEED,
+            "stream_options": {"include_usage": True}, "rag": {"mode": "off"},
+        }  # fmt: skip
+        begin, first, usage = time.perf_counter(), 0.0, 0
+        async with self._client.stream("POST", "/v1/chat/completions", json=body) as reply:
+            reply.raise_for_status()
+            async for line in reply.aiter_lines():
+                if not line.startswith("data: {"):
+                    continue
+                event = json.loads(line[6:])
+                if event.get("usage"):
+                    usage = event["usage"]["completion_tokens"]
+                elif not first and event["choices"][0]["delta"].get("content"):
+                    first = time.perf_counter() - begin
+        return usage, first
+
+
+def questions(count: int, words: int) -> list[str]:
+    """Different questions of the same length."""
+    return [
+        " ".join(_WORDS[(n * 5 + place * (n + 3)) % len(_WORDS)] for place in range(words))
+        for n in range(count)
+    ]
+
+
+class Bench:
+    """Both ways side by side; no way gets a prompt twice, so that no prefix is known."""
+
+    def __init__(self, options: argparse.Namespace, direct: Direct, served: Served) -> None:
+        self._options = options
+        self._ways = {"direct": direct, "served": served}
+        self._round = 0
+
+    async def many(self, way: str, round_: int) -> Count:
+        """All streams at once."""
+        asked = questions(self._options.streams, self._options.words)
+        chats = (self._chat(way, f"{round_} {text}") for text in asked)
+        return _count(await asyncio.gather(*chats))
+
+    async def single(self, way: str, round_: int) -> Count:
+        """One chat after another."""
+        asked = questions(8, self._options.words)
+        return _count([await self._chat(way, f"{round_}x {text}") for text in asked])
+
+    def _chat(self, way: str, text: str) -> Coroutine[Any, Any, tuple[int, float]]:
+        return self._ways[way].chat(text, self._options.tokens)
+
+
+def _count(found: list[tuple[int, float]]) -> Count:
+    return Count(sum(tokens for tokens, _ in found), [first for _, first in found])
+
+
+def cpu_of(pid: int) -> float:
+    """Processor seconds of a process and all below it: Ray's daemons, proxy and replicas."""
+    total, root = 0.0, psutil.Process(pid)
+    for process in [root, *root.children(recursive=True)]:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
+
+
+async def measure(options: argparse.Namespace, server: Server, direct: Direct) -> dict[str, Any]:
+    """All rounds."""
+    await direct.start()
+    limits = httpx.Limits(max_connections=options.streams)
+    async with httpx.AsyncClient(base_url=server.url, timeout=600, limits=limits) as client:
+        bench = Bench(options, direct, Served(client))
+        for way in ("served", "direct"):
+            await bench.many(way, 0)
+        throughput = await _throughput(bench, options.pairs, server.pid)
+        first = await _first_token(bench, options.pairs)
+    return {**throughput, **first}
+
+
+async def _throughput(bench: Bench, pairs: int, pid: int) -> dict[str, Any]:
+    ratios, same, extra, speed = [], [], [], []
+    for pair in range(1, pairs + 1):
+        order = ("direct", "served", "direct") if pair % 2 else ("served", "direct", "direct")
+        found: dict[str, list[float]] = {"direct": [], "served": []}
+        engine = 0.0
+        for way in order:
+            served, own = cpu_of(pid), time.process_time()
+            begin = time.perf_counter()
+            # the second time directly with other prompts: the first ones are known by then
+            count = await bench.many(way, 2 * pair + len(found[way]))
+            seconds = time.perf_counter() - begin
+            found[way].append(count.tokens / seconds)
+            if way == "served":
+                hops = (cpu_of(pid) - served) / count.tokens
+            else:
+                engine += (time.process_time() - own) / count.tokens / 2
+        ratios.append(found["served"][0] / found["direct"][0])
+        same.append(found["direct"][1] / found["direct"][0])
+        extra.append((hops - engine) * 1e6)
+        speed.append(found["served"][0])
+    return {
+        "served_to_direct_tokens_per_s": round(statistics.median(ratios), 3),
+        "range": [round(min(ratios), 3), round(max(ratios), 3)],
+        "same_arm_range": [round(min(same), 3), round(max(same), 3)],
+        "served_tokens_per_s": round(statistics.median(speed), 1),
+        "cpu_us_per_token_beside_the_engine": round(statistics.median(extra)),
+    }
+
+
+async def _first_token(bench: Bench, pairs: int) -> dict[str, Any]:
+    found: dict[str, list[float]] = {"direct": [], "served": []}
+    for pair in range(pairs):
+        for way in ("direct", "served") if pair % 2 else ("served", "direct"):
+            found[way] += (await bench.single(way, pair)).first_s
+    medians = {way: statistics.median(times) for way, times in found.items()}
+    return {
+        "first_token_ms": {way: round(1000 * value, 1) for way, value in medians.items()},
+        "first_token_added_ms": round(1000 * (medians["served"] - medians["direct"]), 1),
+    }
+
+
+@contextmanager
+def running(home: Path, model: str, options: argparse.Namespace) -> Iterator[Server]:
+    """`openbook serve` with the engine of these options."""
+    engine = {"ENGINE__MAX_BATCH": str(options.streams), "ENGINE__CONTEXT_TOKENS": "1024"}
+    limits = {"GENERATOR__MAX_ONGOING_REQUESTS": "64", "GENERATOR__MAX_REPLICAS": "1"}
+    yield from run_server(home, model, {**engine, **limits})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    for name, default in (("streams", 16), ("words", 96), ("tokens", 32), ("pairs", 5)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = parser.parse_args()
+    torch.set_num_threads(os.cpu_count() or 1)
+    model = base_model_path(ModelSettings(), Path(".openbook"))
+    serve = ServeSettings.model_validate(
+        {"engine": {"max_batch": options.streams, "context_tokens": 1024}}
+    )
+    models = ModelSettings(base=model, dtype="float32")
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        settings = Settings(home=home, models=models, serve=serve)
+        with running(home, model, options) as server:
+            results: dict[str, Any] = {}
+            cost = cost_of(
+                lambda: results.update(asyncio.run(measure(options, server, Direct(settings))))
+            )
+    report("gateway", {"options": vars(options), **results, "seconds": round(cost.wall_s)})
+
+
+if __name__ == "__main__":
+    main()
