@@ -1,8 +1,8 @@
 """The settings of training runs. Part of one tree."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cluster.sections import Fraction, Section
 
@@ -10,6 +10,10 @@ from cluster.sections import Fraction, Section
 class TrainSettings(Section):
     """Ray Train and LoRA. `batch_size` is the global batch in examples, whatever the number of workers.
 
+    With `min_workers` training begins with as many workers between the two as there is room for, and grows
+    or shrinks with the cluster; batches stay as they are. `accelerator_type` (such as H100) and
+    `node_labels` say where workers may run. `gradient_checkpointing` trades a third of the speed for most
+    of the memory of activations.
     Without `cpus_per_worker` a worker takes one CPU beside its GPU, else an equal part of all CPUs.
     `validation_examples` bounds how many are looked at every `eval_steps`, or after an epoch; `keep` says
     whether the last weights become the adapter or those with the lowest validation loss. With
@@ -18,11 +22,15 @@ class TrainSettings(Section):
     """
 
     num_workers: int = Field(1, ge=1)
+    min_workers: int | None = Field(None, ge=1)
+    accelerator_type: str = ""
+    node_labels: dict[str, str] = Field(default_factory=dict)
     cpus_per_worker: int | None = Field(None, ge=1)
     use_gpu: bool = False
     epochs: int = Field(2, ge=1)
     batch_size: int = Field(8, ge=1)
     micro_batch_tokens: int = Field(2048, ge=64)
+    gradient_checkpointing: bool = False
     max_tokens: int = Field(1024, ge=64)
     learning_rate: float = Field(1e-3, gt=0)
     warmup_fraction: Fraction = 0.05
@@ -43,3 +51,11 @@ class TrainSettings(Section):
     checkpoint_steps: int = Field(20, ge=1)
     max_failures: int = Field(2, ge=0)
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _check_workers(self) -> Self:
+        if self.min_workers is not None and self.min_workers > self.num_workers:
+            raise ValueError(
+                f"min_workers={self.min_workers} is more than num_workers={self.num_workers}"
+            )
+        return self

@@ -23,8 +23,8 @@ RUNS = "runs"
 LATER = ("qlora", "full")
 # settings that change where, how fast and how safely a run computes, not what
 _IRRELEVANT = {
-    "num_workers", "cpus_per_worker", "use_gpu", "micro_batch_tokens", "checkpoint_steps",
-    "max_failures", "tensorboard",
+    "num_workers", "min_workers", "cpus_per_worker", "use_gpu", "accelerator_type", "node_labels",
+    "micro_batch_tokens", "gradient_checkpointing", "checkpoint_steps", "max_failures", "tensorboard",
 }  # fmt: skip
 # and those that only look at the weights, unless what they see chooses among them
 _WATCHING = {

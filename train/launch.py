@@ -23,6 +23,7 @@ from cluster.errors import GateError, InputError, OpenbookError, SettingsError
 from cluster.leases import Lease
 from cluster.models import base_model_path
 from cluster.session import Session
+from cluster.settings import TrainSettings
 from train.board import Board
 from train.job import RUNS, Job, curve_prefix, run_prefix
 from train.loop import ADAPTER, material, train_worker
@@ -123,15 +124,10 @@ def _trainer(session: Session, job: Job, board: Any) -> TorchTrainer:
     settings = job.settings.train
     filesystem, root = session.store.arrow()
     cpus = _cpus_per_worker(job)
-    resources = {"CPU": cpus, **({"GPU": 1} if settings.use_gpu else {})}
     return TorchTrainer(
         train_worker,
         train_loop_config={"job": job, "threads": cpus, "board": board},
-        scaling_config=ScalingConfig(
-            num_workers=settings.num_workers,
-            use_gpu=settings.use_gpu,
-            resources_per_worker=resources,
-        ),
+        scaling_config=scaling(settings, cpus),
         run_config=RunConfig(
             name=job.run,
             storage_path=f"{root}/{RUNS}",
@@ -139,6 +135,21 @@ def _trainer(session: Session, job: Job, board: Any) -> TorchTrainer:
             failure_config=FailureConfig(max_failures=settings.max_failures),
             checkpoint_config=CheckpointConfig(num_to_keep=_KEPT_CHECKPOINTS),
         ),
+    )
+
+
+def scaling(settings: TrainSettings, cpus: int) -> ScalingConfig:
+    """How many workers, with `cpus` each, and where; elastic between two numbers."""
+    return ScalingConfig(
+        num_workers=(
+            settings.num_workers
+            if settings.min_workers is None
+            else (settings.min_workers, settings.num_workers)
+        ),
+        use_gpu=settings.use_gpu,
+        resources_per_worker={"CPU": cpus, **({"GPU": 1} if settings.use_gpu else {})},
+        accelerator_type=settings.accelerator_type or None,
+        label_selector=dict(settings.node_labels) or None,
     )
 
 

@@ -56,7 +56,7 @@ def train_worker(config: dict[str, Any]) -> None:
                 loss = worker.fit.step()
                 if worker.first:
                     config["board"].post.remote(worker.state(loss))
-                if worker.due:
+                if worker.is_due():
                     worker.report()
         except DivergedError as error:  # it would happen again: no reason to retry
             worker.report(str(error))
@@ -76,6 +76,7 @@ class Worker:
         self.first = context.get_world_rank() == 0
         self._job = job
         self._resumed_step: int | None = None
+        self._noticed = False
         train = job.settings.train
         self._curve = Curve(session.store, curve_prefix(job), train.tensorboard)
         self._tokenizer = AutoTokenizer.from_pretrained(path)
@@ -90,11 +91,16 @@ class Worker:
             peers,
         )
 
-    @property
-    def due(self) -> bool:
-        """Whether this step ends in a checkpoint; the last one does anyway."""
+    def is_due(self) -> bool:
+        """Whether this step ends in a checkpoint; the last one does anyway.
+
+        Once, when Ray hears that a node will be taken away, so that nothing is lost with it. Asking
+        Ray waits for all workers.
+        """
+        notice = ray_train.get_preemption_info() is not None and not self._noticed
+        self._noticed = self._noticed or notice
         every = self._job.settings.train.checkpoint_steps
-        return self.fit.progress.step % every == 0 and not self.fit.done
+        return (notice or self.fit.progress.step % every == 0) and not self.fit.done
 
     def restore(self) -> None:
         """Go on from the run's last checkpoint, if it has one."""

@@ -32,6 +32,7 @@ def attach_adapter(base: Any, settings: TrainSettings) -> Any:
     The start of training is decided by `settings.seed`, the same on every worker.
     """
     from peft import LoraConfig, get_peft_model
+    from peft.tuners.tuners_utils import BaseTunerLayer
 
     config = LoraConfig(
         r=settings.lora_rank,
@@ -40,8 +41,15 @@ def attach_adapter(base: Any, settings: TrainSettings) -> Any:
         target_modules=list(settings.lora_targets),
         task_type="CAUSAL_LM",
     )
+    if settings.gradient_checkpointing:
+        base.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     torch.manual_seed(settings.seed)
-    return get_peft_model(base, config)
+    model = get_peft_model(base, config)
+    for module in model.modules():
+        if isinstance(module, BaseTunerLayer):
+            # autocast makes the input bfloat16 again: peft's copy of it in float32 is only memory
+            module.cast_input_dtype_enabled = False
+    return model
 
 
 def adapter_weights(model: Any) -> dict[str, Tensor]:

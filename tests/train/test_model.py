@@ -50,6 +50,19 @@ def test_loss_on_the_real_model_equals_the_plain_loss(
     assert total == pytest.approx(reference(base_model, texts[:2]), rel=1e-4)
 
 
+def test_gradients_with_checkpointing_are_those_without(
+    tiny_model: str, texts: list[Encoded]
+) -> None:
+    found = []
+    for checkpointing in (False, True):
+        settings = TRAIN.model_copy(update={"gradient_checkpointing": checkpointing})
+        model = attach_adapter(load_base(tiny_model, "float32"), settings).train()
+        AnswerLoss(model, "float32")(*pad(texts)).backward()
+        found.append([weight.grad for weight in adapter_weights(model).values()])
+    assert all(torch.equal(plain, again) for plain, again in zip(*found, strict=True))
+    assert any(plain.abs().max() > 0 for plain in found[0])
+
+
 def test_loss_in_bfloat16_is_close(tiny_model: str, texts: list[Encoded]) -> None:
     loss = AnswerLoss(attach_adapter(load_base(tiny_model, "bfloat16"), TRAIN), "bfloat16")
     with torch.no_grad():
