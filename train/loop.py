@@ -141,11 +141,11 @@ class Worker:
         metrics = {**self.fit.progress.metrics(), **resumed, **extra}
         if self.first:
             self._curve.write(self.fit.curve)
-            self.fit.curve.clear()
             checkpoint.save(self.fit, folder)
             ray_train.report(metrics, checkpoint=Checkpoint.from_directory(folder))
         else:
             ray_train.report(metrics)
+        self.fit.curve.clear()
 
 
 def material(job: Job, session: Session, tokenizer: Any) -> Material:

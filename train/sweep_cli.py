@@ -50,7 +50,8 @@ def sweep_verb(
             write_csv(output, [*columns, "run", "error"], rows)
         session.console.result({"runs": rows})
         if failed := [row for row in rows if "error" in row]:
-            raise GateError(f"{len(failed)} of {len(rows)} runs failed: {failed[0]['error']}")
+            session.console.line(f"{len(failed)} of {len(rows)} runs failed: {failed[0]['error']}")
+            raise typer.Exit(GateError.exit_code)  # the result is printed: --json is one document
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
