@@ -99,8 +99,8 @@ class IngestSettings(Section):
     the pinned ones and those that training sets refer to.
     """
 
-    local_documents: int = Field(16, ge=0)
-    local_chunks: int = Field(128, ge=0)
+    local_documents: int = Field(32, ge=0)
+    local_chunks: int = Field(256, ge=0)
     stage_documents: int = Field(64, ge=1)
     batch_size: int = Field(128, ge=1)
     upsert_rows: int = Field(1000, ge=1)
