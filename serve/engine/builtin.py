@@ -1,17 +1,17 @@
 """The built-in engine: torch and transformers, requests of all adapters in one running batch.
 
 This file is its front on the event loop: it checks requests, streams their chunks and loads
-adapters, whose files are read on threads of their own. Everything else happens on the model's
+adapters, whose files are read on a thread of their own. Everything else happens on the model's
 thread, see `worker`. What that costs: an event loop that is kept busy delays chunks, never steps.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from transformers import AutoTokenizer
 
@@ -30,8 +30,6 @@ from serve.engine.slots import Slots
 from serve.engine.stream import Stream
 from serve.engine.worker import News, Worker
 from serve.scaling import engine_threads
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,7 @@ class BuiltinEngine:
 
     def __init__(self, config: BuiltinConfig) -> None:
         self._config = config
+        self._files = ThreadPoolExecutor(1, thread_name_prefix="adapter-files")
         self._model: PackedModel | None = None
         self._slots = Slots(config.max_batch + config.prefix_slots)
         self._scheduler = Scheduler(self._slots, config.max_batch, config.step_tokens)
@@ -82,7 +81,7 @@ class BuiltinEngine:
         if self._worker is not None:
             return
         loop = asyncio.get_running_loop()
-        runner = await in_a_thread_that_ends("engine-load", self._load)
+        runner = await loop.run_in_executor(self._files, self._load)
 
         def deliver(news: Sequence[News]) -> None:
             loop.call_soon_threadsafe(self._receive, news)
@@ -109,10 +108,8 @@ class BuiltinEngine:
         """Its files are read beside the running steps; it is there from the next step on."""
         if name in self._adapters:
             return
-        model = self._loaded()
-        adapter = await in_a_thread_that_ends(
-            "adapter-files", lambda: model.read_adapter(name, path)
-        )
+        model, loop = self._loaded(), asyncio.get_running_loop()
+        adapter = await loop.run_in_executor(self._files, model.read_adapter, name, path)
         await asyncio.wrap_future(self._running().call(lambda: model.bank.add(name, adapter)))
         self._adapters.add(name)
 
@@ -169,6 +166,7 @@ class BuiltinEngine:
         if self._worker is not None:
             await asyncio.to_thread(self._worker.close)
         self._worker = self._model = None
+        self._files.shutdown(wait=True)
 
     def _receive(self, news: Sequence[News]) -> None:
         for row, what in news:
@@ -231,20 +229,6 @@ class BuiltinEngine:
         if self._worker is None:
             raise UnavailableError("the engine is not started")
         return self._worker
-
-
-async def in_a_thread_that_ends(name: str, work: Callable[[], Result]) -> Result:
-    """`work()` in a thread of its own, which is gone afterwards and OpenMP's threads of it with it.
-
-    Each thread that computes has a team of OpenMP threads as long as it lives. Where the teams together
-    have more threads than there are CPUs, libgomp puts waiting ones to sleep instead of letting them
-    spin, and the model's thread decodes a third slower for a team that is idle.
-    """
-    pool = ThreadPoolExecutor(1, thread_name_prefix=name)
-    try:
-        return await asyncio.get_running_loop().run_in_executor(pool, work)
-    finally:
-        pool.shutdown(wait=False)
 
 
 def open_engine(settings: Settings) -> BuiltinEngine:
