@@ -92,10 +92,11 @@ class BuiltinEngine:
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationChunk, None]:
         """See the protocol; chunks that pile up while the caller is busy come as one."""
         row = Row(request, self._prompt_ids(request), self._codec)
+        admitted = row.chunk("", ())  # before the model's thread may add to the row
         stream = self._streams[row] = Stream(row)
         self._running().submit(row)
         try:
-            yield row.chunk("", ())
+            yield admitted
             finish = None
             while finish is None:
                 chunk = await stream.take()
