@@ -88,6 +88,20 @@ def test_archive_of_too_many_parts_is_refused() -> None:
         parse_bytes(out.getvalue(), "docx")
 
 
+def test_office_file_whose_part_lies_outside_of_it_is_refused() -> None:
+    whole = docx(LETTER)
+    entry = whole.index(b"PK\x01\x02")  # the first of the directory; its place is at +42
+    for place in (2**31, len(whole) - 5):
+        damaged = whole[: entry + 42] + place.to_bytes(4, "little") + whole[entry + 46 :]
+        with pytest.raises(ParseError, match="damaged"):
+            parse_bytes(damaged, "docx")
+    end = whole.rindex(b"PK\x05\x06")  # the directory's own place is at +16
+    start = int.from_bytes(whole[end + 16 : end + 20], "little")
+    damaged = whole[: end + 16] + (start + 1).to_bytes(4, "little") + whole[end + 20 :]
+    with pytest.raises(ParseError, match="damaged"):
+        parse_bytes(damaged, "docx")
+
+
 @given(st.integers(0, 2000), st.binary(min_size=1, max_size=6))
 def test_damaged_office_file_is_refused_or_read_as_it_was(at: int, noise: bytes) -> None:
     whole = docx(LETTER)

@@ -6,6 +6,8 @@ so an archive that lies about its sizes is found out as damaged without ever bei
 """
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from typing import Literal
@@ -16,6 +18,11 @@ MAX_UNPACKED_MIB = 512
 MAX_MEMBERS = 20_000
 _MIB = 1024 * 1024
 _ENCRYPTED = 0x1
+# what zipfile raises for a member whose header, place or data is damaged
+_DAMAGE = (
+    zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError, struct.error, zlib.error,
+    lzma.LZMAError,
+)  # fmt: skip
 _FOLDERS: dict[str, Literal["docx", "pptx", "xlsx"]] = {
     "word": "docx", "ppt": "pptx", "xl": "xlsx",
 }  # fmt: skip
@@ -49,12 +56,12 @@ def check_archive(data: bytes) -> None:
                 with archive.open(member) as file:
                     while file.read(_MIB):
                         pass
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, zlib.error) as error:
+        except _DAMAGE as error:
             raise ParseError(f"is damaged: {error}") from error
 
 
 def _opened(data: bytes) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise ParseError(f"is damaged or cut off: {error}") from error
