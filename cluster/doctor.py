@@ -67,7 +67,7 @@ def check_embedder(session: Session) -> str:
 def check_base_model(session: Session) -> str:
     """Weights are on disk, or a Hugging Face id that will be fetched on use."""
     models = session.settings.models
-    path = base_model_path(models, session.settings.home)
+    path = base_model_path(session.settings)
     where = path if Path(path).exists() else f"Hugging Face id {path}"
     return f"{models.base}: {where}, {torch_dtype(models, session.settings.train.use_gpu)}"
 

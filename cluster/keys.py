@@ -69,6 +69,11 @@ def adapter_prefix(name: str, version: str) -> str:
     return f"adapters/{safe_name('adapter', name)}/{safe_name('version', version)}"
 
 
+def model_prefix(name: str, version: str) -> str:
+    """One immutable version of a trained model."""
+    return f"models/{safe_name('model', name)}/{safe_name('version', version)}"
+
+
 def alias_key(name: str, alias: str) -> str:
     """The pointer file of an adapter alias."""
     return f"adapters/{safe_name('adapter', name)}/aliases/{safe_name('alias', alias)}.json"

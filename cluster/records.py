@@ -255,3 +255,24 @@ class AdapterManifest:
     def plain(self) -> bool:
         """Whether it learned chats as they are sent: no prompt of ours is in its training."""
         return not self.prompt_hash
+
+
+@dataclass(frozen=True, slots=True)
+class ModelManifest:
+    """What a version of a trained model is and where it came from; written after its files."""
+
+    name: str
+    version: str
+    base_model: str
+    mode: str
+    method: str
+    prompt_hash: str
+    created: str
+    files: Mapping[str, str]
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def setting(self) -> str:
+        """What `models.base` is set to, to serve it or to train on it."""
+        return f"store:{self.name}@{self.version}"

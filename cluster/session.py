@@ -22,6 +22,7 @@ from cluster.rerank import Reranker
 from cluster.retrieval import Retriever
 from cluster.runtime import quiet_libraries, start_ray, stop_ray
 from cluster.settings import Settings
+from cluster.trained_models import TrainedModels
 from cluster.vectors import VectorStore
 
 
@@ -74,6 +75,11 @@ class Session:
     def adapters(self) -> AdapterRegistry:
         """Adapter versions and aliases."""
         return AdapterRegistry(self.store)
+
+    @cached_property
+    def trained_models(self) -> TrainedModels:
+        """Whole models that training made."""
+        return TrainedModels(self.store)
 
     @cached_property
     def milvus_uri(self) -> str:

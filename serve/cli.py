@@ -56,7 +56,7 @@ def serve(
 def deploy(session: Session, port: int) -> None:
     """Run the application on Ray, HTTP on `port`; UnavailableError when it does not come up."""
     settings = session.settings
-    base_model_path(settings.models, settings.home)  # a missing model is told before Ray starts,
+    base_model_path(settings)  # a missing model is told before Ray starts,
     embedder_path(settings.models)  # and converted once, not in every replica
     session.start_ray()
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # our one line says when it is ready

@@ -63,7 +63,7 @@ def settings(tmp_path: Path) -> Settings:
 def base_model(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folder of the packaged base model; converted once and kept between runs with pytest's cache."""
     cache = Path(__file__).parents[1] / ".pytest_cache" / "openbook"
-    return base_model_path(ModelSettings(), cache)
+    return base_model_path(Settings(home=cache))
 
 
 @pytest.fixture(scope="session")

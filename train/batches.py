@@ -1,8 +1,8 @@
 """Which examples make which step, for any number of workers.
 
 The global batch of a step depends on seed and step alone. Workers share it out, so a run may stop
-at any step and go on with more or fewer of them. Texts of a micro-batch are of similar length.
-Letters: B texts of a micro-batch, T tokens of its longest text.
+at any step and go on with more or fewer of them. A micro-batch is a row of texts without padding.
+Letters: T tokens of a micro-batch.
 """
 
 import random
@@ -49,23 +49,52 @@ def share(batch: Sequence[Item], rank: int, world: int) -> list[Item]:
     return sorted(batch, key=lambda item: (item.size, item.id))[rank::world]
 
 
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """Texts one after the other in a row; positions begin again with each of them."""
+
+    ids_1T: Tensor
+    labels_1T: Tensor
+    positions_1T: Tensor
+    lengths: tuple[int, ...]
+
+    def to(self, device: torch.device) -> "MicroBatch":
+        """The same on a device."""
+        return MicroBatch(
+            self.ids_1T.to(device),
+            self.labels_1T.to(device),
+            self.positions_1T.to(device),
+            self.lengths,
+        )
+
+
 def micro_batches(encoded: Sequence[Encoded], max_tokens: int) -> list[list[Encoded]]:
-    """Groups of at most `max_tokens` tokens with padding, longest first; a longer text stands alone."""
+    """Groups of at most `max_tokens` tokens; a longer text stands alone.
+
+    Longest first into the first group with room (first-fit decreasing), which fills groups to within
+    about a fifth of the best possible.
+    """
     groups: list[list[Encoded]] = []
+    room: list[int] = []
     for text in sorted(encoded, key=lambda text: len(text.ids), reverse=True):
-        if groups and (len(groups[-1]) + 1) * len(groups[-1][0].ids) <= max_tokens:
-            groups[-1].append(text)
-        else:
+        size = len(text.ids)
+        place = next((place for place, left in enumerate(room) if size <= left), None)
+        if place is None:
             groups.append([text])
+            room.append(max_tokens - size)
+        else:
+            groups[place].append(text)
+            room[place] -= size
     return groups
 
 
-def pad(texts: Sequence[Encoded]) -> tuple[Tensor, Tensor]:
-    """`ids_BT` and `labels_BT`, padded on the right.
-
-    Attention is causal, so no real token sees the padding, and padding has no label: no mask needed.
-    """
-    longest = max(len(text.ids) for text in texts)
-    ids = [text.ids + [0] * (longest - len(text.ids)) for text in texts]
-    labels = [text.labels + [IGNORE] * (longest - len(text.ids)) for text in texts]
-    return torch.tensor(ids), torch.tensor(labels)
+def pack(texts: Sequence[Encoded]) -> MicroBatch:
+    """A group as one row. No text is asked for the first token of the next."""
+    labels = [[IGNORE, *text.labels[1:]] for text in texts]
+    lengths = tuple(len(text.ids) for text in texts)
+    return MicroBatch(
+        torch.tensor([[token for text in texts for token in text.ids]]),
+        torch.tensor([[label for part in labels for label in part]]),
+        torch.cat([torch.arange(length) for length in lengths])[None],
+        lengths,
+    )

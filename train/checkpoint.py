@@ -1,7 +1,7 @@
 """What a run needs to go on, as one directory: weights (also the best so far), moments and progress.
 
 Tensors are in safetensors, the rest in JSON: nothing in a checkpoint can run code when it is read.
-The frozen base is not in it. Every worker holds the same state, so worker 0 writes for all.
+What is frozen is not in it. Every worker holds the same state, so worker 0 writes for all.
 """
 
 import json

@@ -17,8 +17,8 @@ class Encoded:
 
     @property
     def supervised(self) -> int:
-        """Tokens with loss."""
-        return sum(label != IGNORE for label in self.labels)
+        """Tokens with loss; nothing predicts the first."""
+        return sum(label != IGNORE for label in self.labels[1:])
 
 
 class Item(Protocol):

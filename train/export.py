@@ -1,18 +1,21 @@
-"""A trained adapter as a folder that peft, vLLM and our engine load.
+"""What was trained as a folder: an adapter that peft, vLLM and our engine load, or a whole model.
 
 Byte-identical for identical weights: peft itself writes sets in the order of their hashes and the
-path of the base model on this machine, so the configuration is written here.
+path of the base model on this machine, so an adapter's configuration is written here.
 """
 
 import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from cluster.artifacts import file_hash
 from cluster.keys import content_id
 
 CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
+MODEL_CONFIG = "config.json"
 
 
 def export(model: Any, tokenizer: Any, base: str, folder: Path) -> None:
@@ -29,6 +32,33 @@ def export(model: Any, tokenizer: Any, base: str, folder: Path) -> None:
     config = {key: _plain(value) for key, value in model.peft_config["default"].to_dict().items()}
     config |= {"base_model_name_or_path": base, "inference_mode": True}
     (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), "utf-8")
+
+
+def export_model(model: Any, tokenizer: Any, dtype: str, folder: Path) -> None:
+    """Write the whole model in `dtype` and its tokenizer, as transformers does.
+
+    A DoRA adapter becomes part of the weights first, in float32: `model` has none afterwards.
+    """
+    from peft import PeftModel
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save_pretrained(folder)
+    whole = model.float().merge_and_unload() if isinstance(model, PeftModel) else model
+    wanted = getattr(torch, dtype)
+    state = {name: part.detach().to("cpu", wanted) for name, part in whole.state_dict().items()}
+    # saved from a twin: `whole` stays in float32, which transformers would write as the model's dtype
+    with torch.device("meta"):
+        twin = type(whole)(whole.config)
+    twin.load_state_dict(state, assign=True)
+    twin.tie_weights()
+    twin.generation_config = whole.generation_config
+    twin.save_pretrained(folder)
+
+
+def model_version(folder: Path) -> str:
+    """The version of a model: a hash of its weights and configuration."""
+    files = sorted([*folder.glob("*.safetensors"), folder / MODEL_CONFIG])
+    return content_id(*((path.name, file_hash(path)) for path in files), length=12)
 
 
 def adapter_version(folder: Path) -> str:

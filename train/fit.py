@@ -13,10 +13,10 @@ import torch
 
 from cluster.keys import seed_of
 from cluster.settings import TrainSettings
-from train.batches import micro_batches, pad, share
+from train.batches import MicroBatch, micro_batches, pack, share
 from train.encoding import Encoded, Item
 from train.material import Material
-from train.model import AnswerLoss, adapter_weights
+from train.model import AnswerLoss, trained_weights
 from train.optimiser import NotFiniteError, Optimiser, Peers
 from train.progress import Progress
 
@@ -37,7 +37,7 @@ class DivergedError(ArithmeticError):
 
 
 class Fit:
-    """The training of one adapter on one worker."""
+    """The training of one model on one worker."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Fit:
         self.progress = Progress()
         self.curve: list[dict[str, Any]] = []
         self.best: dict[str, torch.Tensor] = {}
-        self.optimiser = Optimiser(adapter_weights(model), settings, material.schedule.steps)
+        self.optimiser = Optimiser(trained_weights(model), settings, material.schedule.steps)
         self._model = model
         self._loss = loss
         self._material = material
@@ -119,8 +119,8 @@ class Fit:
         totals = torch.zeros(2, device=self._device)
         self._model.eval()
         with torch.no_grad():
-            for group in micro_batches(texts, self._settings.micro_batch_tokens):
-                totals[0] += self._loss(*self._on_device(group))
+            for group in self._groups(texts):
+                totals[0] += self._loss(self._on_device(group))
                 totals[1] += sum(text.supervised for text in group)
         self._model.train()
         self._peers.add(totals)
@@ -130,8 +130,8 @@ class Fit:
     def _accumulate(self, examples: Sequence[Item], epoch: int) -> None:
         texts, skipped = self._encode(examples, epoch)
         self.optimiser.count(skipped=skipped)
-        for group in micro_batches(texts, self._settings.micro_batch_tokens):
-            loss = self._loss(*self._on_device(group))
+        for group in self._groups(texts):
+            loss = self._loss(self._on_device(group))
             loss.backward()
             self.optimiser.count(
                 loss=loss.detach(),
@@ -147,6 +147,10 @@ class Fit:
     def _device(self) -> torch.device:
         return next(iter(self.optimiser.weights.values())).device
 
-    def _on_device(self, group: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
-        ids_BT, labels_BT = pad(group)
-        return ids_BT.to(self._device), labels_BT.to(self._device)
+    def _groups(self, texts: Sequence[Encoded]) -> list[list[Encoded]]:
+        return micro_batches(
+            texts, self._settings.micro_batch_tokens if self._settings.packing else 1
+        )
+
+    def _on_device(self, group: Sequence[Encoded]) -> MicroBatch:
+        return pack(group).to(self._device)

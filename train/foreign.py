@@ -84,7 +84,7 @@ def check_adapter(session: Session, folder: Path, assume_base: bool = False) -> 
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     models = session.settings.models
-    path = base_model_path(models, session.settings.home)
+    path = base_model_path(session.settings)
     check_files(folder, None if assume_base else model_id(models.base), path)
     base = AutoModelForCausalLM.from_pretrained(path)
     return check_effect(base, AutoTokenizer.from_pretrained(path), folder)

@@ -16,15 +16,15 @@ from cluster.models import model_id, torch_dtype
 from cluster.prompts import PROMPT_HASH
 from cluster.session import Session
 from cluster.settings import Settings
+from train.methods import check_method
 from train.modes import Mode, fitting_mode, is_prompted
 
-METHOD = "lora"
 RUNS = "runs"
-LATER = ("qlora", "full")
 # settings that change where, how fast and how safely a run computes, not what
 _IRRELEVANT = {
     "num_workers", "min_workers", "cpus_per_worker", "use_gpu", "accelerator_type", "node_labels",
-    "micro_batch_tokens", "gradient_checkpointing", "checkpoint_steps", "max_failures", "tensorboard",
+    "micro_batch_tokens", "packing", "gradient_checkpointing", "compile", "checkpoint_steps",
+    "max_failures", "tensorboard",
 }  # fmt: skip
 # and those that only look at the weights, unless what they see chooses among them
 _WATCHING = {
@@ -59,9 +59,9 @@ def curve_prefix(job: Job) -> str:
     return f"{run_prefix(job)}/metrics"
 
 
-def make_job(session: Session, dataset: str, mode: str, method: str) -> Job:
+def make_job(session: Session, dataset: str, mode: str) -> Job:
     """The run that a request means. NotFoundError, UsageError or ConflictError when there is none."""
-    check_method(method)
+    check_method(session.settings.train)
     name, version = _resolve(session, dataset)
     settings = worker_settings(session)
     dtype = torch_dtype(settings.models, settings.train.use_gpu)
@@ -70,9 +70,8 @@ def make_job(session: Session, dataset: str, mode: str, method: str) -> Job:
     manifest = session.datasets.manifest(spec)
     known_mode = fitting_mode(mode, manifest.get("kind", "raft"), spec)
     _check_made_for(spec, manifest, known_mode, base)
-    run = content_id(
-        spec, known_mode, METHOD, base, dtype, prompt_hash(known_mode), relevant_settings(settings)
-    )
+    relevant = relevant_settings(settings)
+    run = content_id(spec, known_mode, base, dtype, prompt_hash(known_mode), relevant)
     return Job(run, spec, known_mode, base, dtype, settings)
 
 
@@ -87,13 +86,6 @@ def _resolve(session: Session, dataset: str) -> tuple[str, str]:
             f"openbook dataset import {shlex.quote(dataset)} --name NAME, then openbook train "
             "--dataset NAME --mode instruct"
         ) from error
-
-
-def check_method(method: str) -> None:
-    """UsageError for a method that training does not have."""
-    if method != METHOD:
-        later = " comes later and" if method in LATER else ""
-        raise UsageError(f"--method {method!r}{later} is not supported; use {METHOD}")
 
 
 def prompt_hash(mode: Mode) -> str:
@@ -119,7 +111,8 @@ def relevant_settings(settings: Settings) -> dict[str, Any]:
     """The settings of training that decide the final weights, as JSON."""
     train = settings.train
     chooses = train.keep == "best" or train.early_stopping_patience is not None
-    return train.model_dump(mode="json", exclude=_IRRELEVANT | (set() if chooses else _WATCHING))
+    found = train.model_dump(mode="json", exclude=_IRRELEVANT | (set() if chooses else _WATCHING))
+    return {**found, "learning_rate": train.peak_learning_rate}
 
 
 def worker_settings(session: Session) -> Settings:

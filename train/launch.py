@@ -1,8 +1,8 @@
-"""A job -> a finished adapter folder, through Ray Train; the only file with trainer settings.
+"""A job -> the folder of what was trained, through Ray Train; the only file with trainer settings.
 
 The run's name makes Ray Train go on by itself where an earlier attempt stopped, after a killed
 worker (within the run) as after a killed driver (the same command again). When a run is finished
-its adapter is published under `runs/{run}/adapter`, manifest last: from then on Ray is not needed.
+its result is published under `runs/{run}/result`, manifest last: from then on Ray is not needed.
 """
 
 import os
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import ray
-from ray.train import CheckpointConfig, FailureConfig, Result, RunConfig, ScalingConfig
+import torch
+from ray.train import CheckpointConfig, FailureConfig, Result, RunConfig
 from ray.train.torch import TorchTrainer
 from ray.train.v2.api.exceptions import TrainingFailedError
 
@@ -23,11 +24,14 @@ from cluster.errors import GateError, InputError, OpenbookError, SettingsError
 from cluster.leases import Lease
 from cluster.models import base_model_path
 from cluster.session import Session
-from cluster.settings import TrainSettings
 from train.board import Board
+from train.estimate import Estimate, check_fits, estimate_run, model_shape
 from train.job import RUNS, Job, curve_prefix, run_prefix
-from train.loop import ADAPTER, material, train_worker
+from train.loop import RESULT, material, train_worker
 from train.material import Material
+from train.methods import makes_adapter
+from train.model import Base
+from train.placement import cpus_per_worker, memory_per_worker, scaling
 from train.preflight import check_files
 
 _KEPT_CHECKPOINTS = 2
@@ -39,12 +43,12 @@ _POLL_S = 0.5
 
 def finished_run(session: Session, job: Job) -> dict[str, Any] | None:
     """Metrics of a run that is finished; None when it is not."""
-    return artifacts.read_manifest(session.store, adapter_prefix(job))
+    return artifacts.read_manifest(session.store, result_prefix(job))
 
 
-def adapter_prefix(job: Job) -> str:
-    """Where a finished run keeps its adapter."""
-    return f"{run_prefix(job)}/{ADAPTER}"
+def result_prefix(job: Job) -> str:
+    """Where a finished run keeps the adapter or model that it trained."""
+    return f"{run_prefix(job)}/{RESULT}"
 
 
 def _lock(job: Job) -> str:
@@ -60,7 +64,8 @@ def run(session: Session, job: Job) -> dict[str, Any]:
 
 
 def _train(session: Session, job: Job) -> dict[str, Any]:
-    steps = _trainable_steps(session, job)
+    steps, estimate = foresee(session, job)
+    session.console.line(estimate.told())
     session.start_ray()
     # its loss must not end a run that goes on without it
     board = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Board).remote()
@@ -70,37 +75,57 @@ def _train(session: Session, job: Job) -> dict[str, Any]:
     if problem := metrics.pop("problem", None):
         raise GateError(f"training run {job.run}: {problem}")
     with tempfile.TemporaryDirectory() as folder:
-        adapter = _download(result, Path(folder))
-        check_files(adapter, job.base, base_model_path(job.settings.models, job.settings.home))
-        finished = artifacts.publish(session.store, adapter_prefix(job), adapter, metrics)
+        trained = _download(result, Path(folder))
+        if makes_adapter(job.settings.train):
+            check_files(trained, job.base, base_model_path(job.settings))
+        finished = artifacts.publish(session.store, result_prefix(job), trained, metrics)
     _clear(session, job)
     return finished
 
 
 def _clear(session: Session, job: Job) -> None:
-    """Delete what a finished run no longer needs: Ray Train's checkpoints, three adapters' size each."""
-    kept = (f"{adapter_prefix(job)}/", f"{curve_prefix(job)}/", _lock(job))
+    """Delete what a finished run no longer needs: Ray Train's checkpoints, thrice what is trained each."""
+    kept = (f"{result_prefix(job)}/", f"{curve_prefix(job)}/", _lock(job))
     for key in list(session.store.list(run_prefix(job))):
         if not key.startswith(kept):
             session.store.delete(key)
 
 
-def _trainable_steps(session: Session, job: Job) -> int:
-    """Steps of the run; InputError when there is nothing to train on."""
+def foresee(session: Session, job: Job) -> tuple[int, Estimate]:
+    """Steps of a run and what it takes.
+
+    InputError when there is nothing to train on, SettingsError when it cannot run so or will not fit.
+    """
     from transformers import AutoTokenizer
 
-    path = base_model_path(job.settings.models, job.settings.home)
-    found = material(job, session, AutoTokenizer.from_pretrained(path))
+    base = Base(base_model_path(job.settings), job.dtype, _device(job))
+    found = material(job, session, AutoTokenizer.from_pretrained(base.path))
+    _check_examples(job, found)
+    _check_watching(job, found)
+    settings = job.settings.train
+    available = memory_per_worker(session)
+    estimate = estimate_run(model_shape(base, settings), found, settings, base, available)
+    check_fits(estimate, settings)
+    return found.schedule.steps, estimate
+
+
+def _device(job: Job) -> str:
+    return "cuda" if job.settings.train.use_gpu and torch.cuda.is_available() else "cpu"
+
+
+def _check_examples(job: Job, found: Material) -> None:
     examples = found.schedule.examples
     if not examples:
         raise InputError(f"dataset {job.dataset!r} has no examples in its train split")
-    if not any(found.encoding.texts(example, 0) for example in examples):
-        raise InputError(
-            f"none of the {len(examples)} examples of {job.dataset!r} fits into train.max_tokens="
-            f"{job.settings.train.max_tokens}; raise it"
-        )
-    _check_watching(job, found)
-    return found.schedule.steps
+    # a chat template may refuse a conversation: told now, not in the middle of the run
+    every = examples if job.mode == "instruct" else ()
+    fits = [bool(found.encoding.texts(example, 0)) for example in every]
+    if any(fits) or any(found.encoding.texts(example, 0) for example in examples):
+        return
+    raise InputError(
+        f"none of the {len(examples)} examples of {job.dataset!r} fits into train.max_tokens="
+        f"{job.settings.train.max_tokens}; raise it"
+    )
 
 
 def _check_watching(job: Job, found: Material) -> None:
@@ -123,7 +148,7 @@ def _trainer(session: Session, job: Job, board: Any) -> TorchTrainer:
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_POLL_S))
     settings = job.settings.train
     filesystem, root = session.store.arrow()
-    cpus = _cpus_per_worker(job)
+    cpus = cpus_per_worker(settings)
     return TorchTrainer(
         train_worker,
         train_loop_config={"job": job, "threads": cpus, "board": board},
@@ -136,32 +161,6 @@ def _trainer(session: Session, job: Job, board: Any) -> TorchTrainer:
             checkpoint_config=CheckpointConfig(num_to_keep=_KEPT_CHECKPOINTS),
         ),
     )
-
-
-def scaling(settings: TrainSettings, cpus: int) -> ScalingConfig:
-    """How many workers, with `cpus` each, and where; elastic between two numbers."""
-    return ScalingConfig(
-        num_workers=(
-            settings.num_workers
-            if settings.min_workers is None
-            else (settings.min_workers, settings.num_workers)
-        ),
-        use_gpu=settings.use_gpu,
-        resources_per_worker={"CPU": cpus, **({"GPU": 1} if settings.use_gpu else {})},
-        accelerator_type=settings.accelerator_type or None,
-        label_selector=dict(settings.node_labels) or None,
-    )
-
-
-def _cpus_per_worker(job: Job) -> int:
-    """CPUs that a worker reserves and computes with."""
-    settings = job.settings.train
-    if settings.cpus_per_worker is not None:
-        return settings.cpus_per_worker
-    if settings.use_gpu:
-        return 1
-    nodes = [node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]]
-    return max(1, int(min(sum(nodes) // settings.num_workers, max(nodes, default=1.0))))
 
 
 def _watched(session: Session, fit: Callable[[], Result], board: Any, steps: int) -> Result:
@@ -202,4 +201,4 @@ def _result(outcome: list[Result | TrainingFailedError]) -> Result:
 def _download(result: Result, folder: Path) -> Path:
     if result.checkpoint is None:
         raise OpenbookError("Ray Train ended without a checkpoint; run the same command again")
-    return Path(result.checkpoint.to_directory(str(folder))) / ADAPTER
+    return Path(result.checkpoint.to_directory(str(folder))) / RESULT

@@ -20,16 +20,17 @@ from cluster.models import base_model_path
 from cluster.session import Session
 from train import checkpoint
 from train.curve import Curve
-from train.export import export
+from train.export import export, export_model
 from train.fit import DivergedError, Fit
 from train.job import Job, curve_prefix
 from train.material import Material, load_material
-from train.model import AnswerLoss, attach_adapter, load_base
+from train.methods import makes_adapter
+from train.model import AnswerLoss, Base, build_model
 from train.optimiser import Alone, Peers
-from train.preflight import check_effect
+from train.preflight import check_effect, check_model
 
-ADAPTER = "adapter"
-"""Folder of the finished adapter in the last checkpoint of a run."""
+RESULT = "result"
+"""Folder of the finished adapter or model in the last checkpoint of a run."""
 
 
 class Group:
@@ -72,16 +73,15 @@ class Worker:
 
         context = ray_train.get_context()
         world = context.get_world_size()
-        path = base_model_path(job.settings.models, job.settings.home)
+        self._base = Base(base_model_path(job.settings), job.dtype, str(get_device()))
         self.first = context.get_world_rank() == 0
         self._job = job
         self._resumed_step: int | None = None
         self._noticed = False
         train = job.settings.train
         self._curve = Curve(session.store, curve_prefix(job), train.tensorboard)
-        self._tokenizer = AutoTokenizer.from_pretrained(path)
-        base = load_base(path, job.dtype)
-        self._model = attach_adapter(base, job.settings.train).to(get_device())
+        self._tokenizer = AutoTokenizer.from_pretrained(self._base.path)
+        self._model = build_model(self._base, train)
         peers: Peers = Alone() if world == 1 else Group(context.get_world_rank(), world)
         self.fit = Fit(
             self._model,
@@ -124,17 +124,25 @@ class Worker:
             self._report(Path(folder), {"problem": problem})
 
     def finish(self) -> None:
-        """The last checkpoint, with the finished adapter and whether it changes the output."""
+        """The last checkpoint, with what was trained and whether it changes the output."""
         with tempfile.TemporaryDirectory() as name:
             folder, problem = Path(name), None
             self.fit.keep_best()
             if self.first:
-                export(self._model, self._tokenizer, self._job.base, folder / ADAPTER)
                 try:
-                    check_effect(self._model.unload(), self._tokenizer, folder / ADAPTER)
+                    self._export(folder / RESULT)
                 except GateError as error:  # no reason to retry the run: the driver decides
                     problem = str(error)
             self._report(folder, {"problem": problem})
+
+    def _export(self, folder: Path) -> None:
+        """Write what was trained; GateError when it does not work."""
+        if makes_adapter(self._job.settings.train):
+            export(self._model, self._tokenizer, self._job.base, folder)
+            check_effect(self._model.unload(), self._tokenizer, folder)
+        else:
+            export_model(self._model, self._tokenizer, self._job.dtype, folder)
+            check_model(folder, self._base, self._tokenizer)
 
     def _report(self, folder: Path, extra: dict[str, Any]) -> None:
         resumed = {"resumed_step": self._resumed_step}

@@ -1,35 +1,98 @@
-"""The base model with a LoRA adapter, and the loss on answers.
+"""The model that is trained, by method, and the loss on answers.
 
-The base is frozen and kept in the training dtype; adapter weights stay float32, and in bfloat16
-training they are cast per step (autocast), which costs 3 % against adapters in bfloat16 and keeps
-small updates. Logits are computed only where a label is: with 49k words in the vocabulary the head
-is a fifth of this model's work, and few tokens of a RAFT text are supervised.
-Letters: B texts, T tokens, S supervised tokens of a micro-batch, V words of the vocabulary.
+A frozen base is kept in the training dtype (in 4 bits for QLoRA); what is trained stays float32, and in
+bfloat16 training it is cast per step (autocast), which keeps small updates. Logits are computed only
+where a label is: with 49k words in the vocabulary the head is a fifth of a small model's work, and few
+tokens of a RAFT text are supervised.
+Letters: T tokens, S supervised tokens of a micro-batch, V words of the vocabulary.
 """
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from cluster.settings import TrainSettings
+from train import attention
+from train.batches import MicroBatch
 from train.encoding import IGNORE
+from train.methods import freezes_base
 
 
-def load_base(path: str, dtype: str) -> Any:
-    """The causal language model at `path` with frozen weights, in `dtype`, on the CPU."""
-    from transformers import AutoModelForCausalLM
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The model to begin with: `path` for `from_pretrained`, the `dtype` to compute in, where it runs."""
 
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))
-    return model.requires_grad_(False)
+    path: str
+    dtype: str
+    device: str = "cpu"
 
 
-def attach_adapter(base: Any, settings: TrainSettings) -> Any:
-    """`base` with a new LoRA adapter (Hu et al. 2021): its output is unchanged before training.
+def build_model(base: Base, settings: TrainSettings) -> Any:
+    """The model on its device; what `settings.method` trains requires gradients, the rest does not.
 
     The start of training is decided by `settings.seed`, the same on every worker.
+    """
+    model = _load(base, settings)
+    return prepare(model, settings).to(base.device)
+
+
+def prepare(model: Any, settings: TrainSettings) -> Any:
+    """A loaded model as `settings` train it: adapter, checkpointing, compiled layers."""
+    if settings.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    layers = [m for m in model.modules() if type(m).__name__ in (model._no_split_modules or ())]
+    if freezes_base(settings):
+        model = _attach_adapter(model.requires_grad_(False), settings)
+    if settings.compile:
+        for layer in layers:  # one compilation for all of them: they are the same code
+            layer.compile(dynamic=True)
+    return model
+
+
+def build_skeleton(base: Base, settings: TrainSettings) -> Any:
+    """The same model without memory or values (PyTorch's meta device), in full precision."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(base.path))
+        if freezes_base(settings):
+            model = _attach_adapter(model.requires_grad_(False), settings)
+    return model
+
+
+def _load(base: Base, settings: TrainSettings) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    dtype = base.dtype if freezes_base(settings) else "float32"
+    options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
+    if settings.packing:
+        attention.register()
+        options["attn_implementation"] = attention.NAME
+    if settings.method == "qlora":
+        options |= {"quantization_config": _quantisation(dtype), "device_map": {"": base.device}}
+    return AutoModelForCausalLM.from_pretrained(base.path, **options)
+
+
+def _quantisation(dtype: str) -> Any:
+    """NormalFloat4 with double quantisation, as in QLoRA (Dettmers et al. 2023, section 3)."""
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
+    )
+
+
+def _attach_adapter(base: Any, settings: TrainSettings) -> Any:
+    """`base` with a new LoRA adapter (Hu et al. 2021): its output is unchanged before training.
+
+    DoRA (Liu et al. 2024) trains the length of each weight's columns apart from their direction.
     """
     from peft import LoraConfig, get_peft_model
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -39,10 +102,9 @@ def attach_adapter(base: Any, settings: TrainSettings) -> Any:
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
         target_modules=list(settings.lora_targets),
+        use_dora=settings.method == "dora",
         task_type="CAUSAL_LM",
     )
-    if settings.gradient_checkpointing:
-        base.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     torch.manual_seed(settings.seed)
     model = get_peft_model(base, config)
     for module in model.modules():
@@ -52,8 +114,8 @@ def attach_adapter(base: Any, settings: TrainSettings) -> Any:
     return model
 
 
-def adapter_weights(model: Any) -> dict[str, Tensor]:
-    """The trainable parameters by name, in a fixed order."""
+def trained_weights(model: Any) -> dict[str, Tensor]:
+    """The parameters that training moves, by name, in a fixed order."""
     return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
 
@@ -68,13 +130,18 @@ class AnswerLoss:
         self._model = model
         self._dtype = dtype
 
-    def __call__(self, ids_BT: Tensor, labels_BT: Tensor) -> Tensor:
-        targets_BT = torch.nn.functional.pad(labels_BT[:, 1:], (0, 1), value=IGNORE)
-        rows_S = (targets_BT.flatten() != IGNORE).nonzero().squeeze(1)
-        with self._only(rows_S), self._precision(ids_BT.device.type):
-            logits_1SV = self._model(input_ids=ids_BT, use_cache=False).logits
+    def __call__(self, batch: MicroBatch) -> Tensor:
+        targets_T = torch.nn.functional.pad(batch.labels_1T[0, 1:], (0, 1), value=IGNORE)
+        rows_S = (targets_T != IGNORE).nonzero().squeeze(1)
+        with self._only(rows_S), self._precision(batch.ids_1T.device.type):
+            logits_1SV = self._model(
+                input_ids=batch.ids_1T,
+                position_ids=batch.positions_1T,
+                use_cache=False,
+                lengths=batch.lengths,
+            ).logits
         return torch.nn.functional.cross_entropy(
-            logits_1SV[0].float(), targets_BT.flatten()[rows_S], reduction="sum"
+            logits_1SV[0].float(), targets_T[rows_S], reduction="sum"
         )
 
     @contextmanager

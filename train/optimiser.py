@@ -1,4 +1,4 @@
-"""Gradients of all workers -> one update of the adapter.
+"""Gradients of all workers -> one update of what is trained.
 
 All gradients are views of one flat float32 buffer whose tail counts losses and tokens: summing it
 over the workers is one collective, and dividing by the tokens of the *global* batch makes the
@@ -43,14 +43,14 @@ class Alone:
 
 
 class Optimiser:
-    """AdamW over the adapter, with linear warm-up, cosine decay and clipping."""
+    """AdamW over the weights, with linear warm-up, cosine decay and clipping."""
 
     def __init__(self, weights: Mapping[str, Tensor], settings: TrainSettings, steps: int) -> None:
         self.weights = weights
         self._settings = settings
         self._steps = steps
         self.adamw = torch.optim.AdamW(
-            weights.values(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            weights.values(), lr=settings.peak_learning_rate, weight_decay=settings.weight_decay
         )
         self._size = sum(weight.numel() for weight in weights.values())
         device = next(iter(weights.values())).device
@@ -102,8 +102,8 @@ class Optimiser:
 
 def learning_rate(step: int, steps: int, settings: TrainSettings) -> float:
     """Linear warm-up over `warmup_fraction` of the steps, then a cosine to a tenth of the peak."""
-    warmup = math.ceil(steps * settings.warmup_fraction)
+    warmup, peak = math.ceil(steps * settings.warmup_fraction), settings.peak_learning_rate
     if step < warmup:
-        return settings.learning_rate * (step + 1) / warmup
+        return peak * (step + 1) / warmup
     done = (step - warmup) / max(1, steps - warmup)
-    return settings.learning_rate * (0.55 + 0.45 * math.cos(math.pi * done))
+    return peak * (0.55 + 0.45 * math.cos(math.pi * done))

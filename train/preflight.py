@@ -1,4 +1,4 @@
-"""Is this folder an adapter that works on that base model? Asked before a version is registered.
+"""Is this folder what training should make of that base model? Asked before a version is registered.
 
 `check_files` needs only the base model's configuration: a skeleton without memory (PyTorch's meta
 device) says which tensors an adapter of this kind has and of what shape. `check_effect` needs the
@@ -16,6 +16,7 @@ import torch
 from cluster.errors import GateError
 from cluster.prompts import render
 from train.export import CONFIG, WEIGHTS
+from train.model import Base
 
 _GOLDEN = "What does the light on the speaker mean?"
 
@@ -42,20 +43,31 @@ def check_effect(base_model: Any, tokenizer: Any, folder: Path) -> float:
     """
     from peft import PeftModel
 
-    prompt = tokenizer.apply_chat_template(
-        render(_GOLDEN, ()), add_generation_prompt=True, tokenize=False
-    )
-    ids_BT = torch.tensor([tokenizer(prompt, add_special_tokens=False)["input_ids"]])
-    ids_BT = ids_BT.to(base_model.device)
+    ids_BT = _golden(tokenizer).to(base_model.device)
     plain_V = _logits(base_model.eval(), ids_BT)
     adapted = PeftModel.from_pretrained(base_model, str(folder)).eval()
-    change = float((_logits(adapted, ids_BT) - plain_V).abs().max())
+    adapted_V = _logits(adapted, ids_BT)
     adapted.unload()
-    if not math.isfinite(change):
-        raise GateError("adapter makes the model's output NaN or infinite; lower the learning rate")
-    if change == 0.0:
-        raise GateError("adapter does not change the model's output: it learned nothing")
-    return change
+    return _change(plain_V, adapted_V)
+
+
+def check_model(folder: Path, base: Base, tokenizer: Any) -> float:
+    """A whole model beside the one it was trained from: same tensors, finite, other output.
+
+    Returns how much the next-token logits of a golden prompt differ, both models in `base.dtype` on the
+    CPU. GateError with the reason.
+    """
+    from transformers import AutoModelForCausalLM
+
+    ids_BT, dtype = _golden(tokenizer), getattr(torch, base.dtype)
+    plain = AutoModelForCausalLM.from_pretrained(base.path, dtype=dtype)
+    before_V = _logits(plain.eval(), ids_BT)
+    model, info = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=dtype, output_loading_info=True
+    )
+    if missing := info["missing_keys"] or info["mismatched_keys"]:
+        raise GateError(f"model lacks {len(missing)} tensors, such as {sorted(missing)[0]!r}")
+    return _change(before_V, _logits(model.eval(), ids_BT))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -118,6 +130,24 @@ def _compare(weights: Mapping[str, torch.Tensor], expected: Mapping[str, tuple[i
             )
         if not torch.isfinite(tensor).all():
             raise GateError(f"adapter tensor {name!r} holds NaN or infinite values")
+
+
+def _golden(tokenizer: Any) -> torch.Tensor:
+    prompt = tokenizer.apply_chat_template(
+        render(_GOLDEN, ()), add_generation_prompt=True, tokenize=False
+    )
+    return torch.tensor([tokenizer(prompt, add_special_tokens=False)["input_ids"]])
+
+
+def _change(before_V: torch.Tensor, after_V: torch.Tensor) -> float:
+    change = float((after_V - before_V).abs().max())
+    if not math.isfinite(change):
+        raise GateError(
+            "training makes the model's output NaN or infinite; lower the learning rate"
+        )
+    if change == 0.0:
+        raise GateError("training does not change the model's output: it learned nothing")
+    return change
 
 
 def _logits(model: Any, ids_BT: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A finished run -> an adapter version in the registry, with its full lineage."""
+"""A finished run -> a version of an adapter or a model in its registry, with its full lineage."""
 
 import importlib.metadata
 import tempfile
@@ -10,38 +10,67 @@ from typing import Any
 
 from cluster import artifacts
 from cluster.errors import NotFoundError
-from cluster.records import AdapterManifest, AdapterRef
+from cluster.records import AdapterManifest, AdapterRef, ModelManifest
 from cluster.session import Session
-from train.export import adapter_version
-from train.job import METHOD, Job, prompt_hash, relevant_settings
+from train.export import adapter_version, model_version
+from train.job import Job, prompt_hash, relevant_settings
+from train.methods import makes_adapter
 
 _PACKAGES = ("openbook", "peft", "ray", "torch", "transformers")
 _METRICS = (
     "steps", "train_loss", "validation_loss", "validation_losses", "tokens", "tokens_per_second",
     "skipped", "resumed_step", "best_step", "best_loss", "stopped_early",
 )  # fmt: skip
+_Found = tuple[Path, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """An adapter version, and whether the registry had it before."""
+    """A version of an adapter or a model, and whether it was registered before.
 
-    ref: AdapterRef
+    `spec` is how it is asked for: `name@version`, or the setting of `models.base`.
+    """
+
+    name: str
+    version: str
+    spec: str
     metrics: Mapping[str, Any]
     known: bool
 
 
 def publish_run(session: Session, job: Job, name: str, prefix: str) -> Published:
-    """Register the adapter that a finished run left under `prefix` as a version of `name`."""
+    """Register what a finished run left under `prefix` as a version of `name`."""
     with tempfile.TemporaryDirectory() as work:
-        folder = artifacts.fetch(session.store, prefix, Path(work) / "adapter")
+        folder = artifacts.fetch(session.store, prefix, Path(work) / "result")
         run = artifacts.read_manifest(session.store, prefix) or {}
         (folder / artifacts.MANIFEST).unlink()  # the run's; a version has its own
         metrics = {key: run.get(key) for key in _METRICS}
-        ref = AdapterRef(name, adapter_version(folder))
-        known = _is_known(session, ref)
-        session.adapters.publish(folder, _manifest(session, job, ref, metrics))
-    return Published(ref, metrics, known)
+        publish = _publish_adapter if makes_adapter(job.settings.train) else _publish_model
+        return publish(session, job, name, (folder, metrics))
+
+
+def _publish_adapter(session: Session, job: Job, name: str, found: _Found) -> Published:
+    folder, metrics = found
+    train = job.settings.train
+    ref = AdapterRef(name, adapter_version(folder))
+    known = _is_known(session, ref)
+    manifest = AdapterManifest(
+        **_origin(session, job, name, ref.version),
+        rank=train.lora_rank,
+        target_modules=train.lora_targets,
+        metrics=metrics,
+    )
+    session.adapters.publish(folder, manifest)
+    return Published(name, ref.version, str(ref), metrics, known)
+
+
+def _publish_model(session: Session, job: Job, name: str, found: _Found) -> Published:
+    folder, metrics = found
+    version = model_version(folder)
+    known = session.trained_models.has(name, version)
+    manifest = ModelManifest(**_origin(session, job, name, version), metrics=metrics)
+    session.trained_models.publish(folder, manifest)
+    return Published(name, version, manifest.setting, metrics, known)
 
 
 def _is_known(session: Session, ref: AdapterRef) -> bool:
@@ -52,28 +81,23 @@ def _is_known(session: Session, ref: AdapterRef) -> bool:
     return True
 
 
-def _manifest(
-    session: Session, job: Job, ref: AdapterRef, metrics: Mapping[str, Any]
-) -> AdapterManifest:
-    settings = job.settings.train
-    return AdapterManifest(
-        name=ref.name,
-        version=ref.version,
-        base_model=job.base,
-        mode=job.mode,
-        method=METHOD,
-        rank=settings.lora_rank,
-        target_modules=settings.lora_targets,
-        prompt_hash=prompt_hash(job.mode),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        files={},
-        lineage=lineage(session, job),
-        metrics=metrics,
-    )
+def _origin(session: Session, job: Job, name: str, version: str) -> dict[str, Any]:
+    """What the manifests of adapters and models have in common."""
+    return {
+        "name": name,
+        "version": version,
+        "base_model": job.base,
+        "mode": job.mode,
+        "method": job.settings.train.method,
+        "prompt_hash": prompt_hash(job.mode),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": {},
+        "lineage": lineage(session, job),
+    }
 
 
 def lineage(session: Session, job: Job) -> dict[str, Any]:
-    """Where a run's adapter comes from: dataset -> generation, model, prompts, seeds, software."""
+    """Where the result of a run comes from: dataset -> generation, model, prompts, seeds, software."""
     dataset = session.datasets.manifest(job.dataset)
     return {
         "run": job.run,

@@ -27,7 +27,6 @@ def sweep_verb(
         list[str] | None,
         typer.Option(help="A setting of train and its values, as lora_rank=8,16; may be repeated."),
     ] = None,
-    method: Annotated[str, typer.Option(help="lora.")] = "lora",
     output: Annotated[Path | None, typer.Option(help="Write the table as CSV, too.")] = None,
     json_output: JsonFlag = False,
     config: ConfigFlag = None,
@@ -40,9 +39,7 @@ def sweep_verb(
         every = list(cells(dataset, mode, axes))
         for cell in every:  # a wrong value in the last cell is told before the first one trains
             changed(session.settings.train, cell)
-        rows = sweep(
-            every, lambda cell: _train(session, cell, adapter, method), session.console.line
-        )
+        rows = sweep(every, lambda cell: _train(session, cell, adapter), session.console.line)
         columns = ("dataset", "mode", *axes, "version", *COLUMNS)
         shown = [[_cell(row.get(column)) for column in columns] for row in rows]
         session.console.table(f"{len(rows)} runs", columns, shown)
@@ -62,13 +59,13 @@ def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, An
         writer.writerows(rows)
 
 
-def _train(session: Session, cell: Cell, adapter: str, method: str) -> Mapping[str, Any]:
+def _train(session: Session, cell: Cell, adapter: str) -> Mapping[str, Any]:
     train = changed(session.settings.train, cell)
     settings = session.settings.model_copy(update={"train": train})
     with Session(settings, session.console) as own:
-        if finished_run(own, make_job(own, cell.dataset, cell.mode, method)) is None:
+        if finished_run(own, make_job(own, cell.dataset, cell.mode)) is None:
             session.start_ray()  # once for all cells
-        return train_adapter(own, cell.dataset, adapter, cell.mode, method)
+        return train_adapter(own, cell.dataset, adapter, cell.mode)
 
 
 def _cell(value: Any) -> str:

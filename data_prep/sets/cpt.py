@@ -109,7 +109,7 @@ def _build(
     session: Session, order: CptOrder, generation: Generation, version: str
 ) -> dict[str, Any]:
     settings = session.settings
-    tokenizer = base_tokenizer(settings.models, settings.home)
+    tokenizer = base_tokenizer(settings)
     twins = clusters(_documents(session, generation, "compare"), settings.cpt.near_duplicate)
     packing = Packing(tokenizer, settings.cpt, twins)
 

@@ -30,7 +30,7 @@ def make_builder(session: Session, generation: Generation) -> ExampleBuilder:
     pool = number_chunks(session.store, generation, session.cache) if raft.random_share else None
     lengths = None
     if raft.max_tokens is not None:
-        tokenizer = base_tokenizer(session.settings.models, session.settings.home)
+        tokenizer = base_tokenizer(session.settings)
         lengths = Lengths(tokenizer, raft.max_tokens)
     return ExampleBuilder(raft, generation.generation, pool, lengths)
 

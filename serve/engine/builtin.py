@@ -237,7 +237,7 @@ def open_engine(settings: Settings) -> BuiltinEngine:
     serve, on_gpu = settings.serve, settings.serve.generator.num_gpus > 0
     engine = serve.engine
     model = ModelConfig(
-        path=base_model_path(settings.models, settings.home),
+        path=base_model_path(settings),
         dtype=torch_dtype(settings.models, on_gpu),
         device="cuda" if on_gpu else "cpu",
         threads=engine_threads(serve),

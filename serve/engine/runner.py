@@ -3,14 +3,13 @@
 S sampled tokens, V vocabulary.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from cluster.errors import SettingsError
+from cluster.memory import free_bytes
 from serve.engine.key_values import KeyValueStore, StoreShape
 from serve.engine.packed_model import PackedModel
 from serve.engine.packing import pack
@@ -20,7 +19,6 @@ from serve.engine.sampling import logprobs_of
 from serve.engine.segments import arrange
 from serve.engine.task import Step, Task
 
-_CGROUP = Path("/sys/fs/cgroup")
 Pick = tuple[int, TokenLogprob | None]
 
 
@@ -85,33 +83,10 @@ def _pick_one(logits_V: Tensor, row: Row, likeliest: int | None) -> Pick | Excep
 
 
 def _check_memory(shape: StoreShape) -> None:
-    available = _available_bytes(shape.device)
+    available = free_bytes(shape.device)
     if shape.bytes > available:
         raise SettingsError(
             f"keys and values of {shape.slots} slots with {shape.capacity} tokens need "
             f"{shape.bytes >> 20} MiB, {available >> 20} MiB of memory are free; lower "
             f"serve.engine.max_batch, serve.engine.prefix_slots or serve.engine.context_tokens"
         )
-
-
-def _available_bytes(device: str) -> int:
-    if device != "cpu":
-        free, _ = torch.cuda.mem_get_info()
-        return int(free)
-    with open("/proc/meminfo", encoding="ascii") as lines:
-        kib = next(line.split()[1] for line in lines if line.startswith("MemAvailable"))
-    return min(int(kib) * 1024, _left_in_container())
-
-
-def _left_in_container() -> int:
-    """What a container's limit leaves (cgroup 2), which the machine's numbers do not show."""
-    try:
-        limit = (_CGROUP / "memory.max").read_text("ascii").strip()
-        used = int((_CGROUP / "memory.current").read_text("ascii"))
-        stat = dict(
-            line.split() for line in (_CGROUP / "memory.stat").read_text("ascii").splitlines()
-        )
-        used -= int(stat.get("inactive_file", 0))  # files in memory that give way
-    except (OSError, ValueError):
-        return sys.maxsize
-    return sys.maxsize if limit == "max" else max(0, int(limit) - used)

@@ -229,7 +229,7 @@ def open_engine(settings: Settings) -> VllmEngine:
     engine = serve.engine
     return VllmEngine(
         VllmEngineConfig(
-            path=base_model_path(settings.models, settings.home),
+            path=base_model_path(settings),
             dtype=torch_dtype(settings.models, gpus > 0),
             gpus=max(1, int(gpus)) if gpus else 0,
             threads=engine_threads(serve),

@@ -25,7 +25,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cluster.models import base_model_path
-from cluster.settings import ModelSettings
+from cluster.settings import Settings
 from serve.engine.builtin import BuiltinConfig, BuiltinEngine
 from serve.engine.packed_model import ModelConfig
 from serve.engine.protocol import GenerationRequest, SamplingParams
@@ -190,7 +190,7 @@ def prompts(load: Load, seed: int = 0) -> list[list[int]]:
 
 def cut_model(layers: int, folder: Path) -> str:
     """The packaged model, or its first layers."""
-    path = base_model_path(ModelSettings(), Path(".openbook"))
+    path = base_model_path(Settings())
     if not layers:
         return path
     model = AutoModelForCausalLM.from_pretrained(path, num_hidden_layers=layers)

@@ -109,7 +109,6 @@ class Bench:
     def __init__(self, options: argparse.Namespace, direct: Direct, served: Served) -> None:
         self._options = options
         self._ways = {"direct": direct, "served": served}
-        self._round = 0
 
     async def many(self, way: str, round_: int) -> Count:
         """All streams at once."""
@@ -213,7 +212,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)
-    model = base_model_path(ModelSettings(), Path(".openbook"))
+    model = base_model_path(Settings())
     serve = ServeSettings.model_validate(
         {"engine": {"max_batch": options.streams, "context_tokens": 1024}}
     )

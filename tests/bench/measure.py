@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 Run = Callable[[], Any]
@@ -80,9 +80,16 @@ def _describe_run() -> dict[str, Any]:
         "machine": f"{platform.machine()}, {_processor()}, {os.cpu_count()} processors",
         "load_1min": round(os.getloadavg()[0], 2),
         "python": sys.version.split()[0],
-        "packages": {name: version(name) for name in _PACKAGES},
+        "packages": {name: _version(name) for name in _PACKAGES},
         "commit": commit.stdout.strip() or None,
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:

@@ -12,7 +12,7 @@ from cluster.keys import collection_name
 from cluster.models import base_model_path, embedder_path, model_id
 from cluster.records import Chunk
 from cluster.retrieval import Retriever
-from cluster.settings import ModelSettings, RetrievalSettings
+from cluster.settings import ModelSettings, RetrievalSettings, Settings
 from cluster.vectors import VectorStore
 
 
@@ -31,7 +31,7 @@ def test_base_model_is_converted_once_with_tokenizer_and_chat_template(base_mode
     output = model.generate(**ids, max_new_tokens=12, do_sample=False)
     assert "Paris" in tokenizer.decode(output[0])
     before = Path(base_model, "model.safetensors").stat().st_mtime_ns
-    again = base_model_path(ModelSettings(), Path(base_model).parents[1])
+    again = base_model_path(Settings(home=Path(base_model).parents[1]))
     assert again == base_model
     assert Path(again, "model.safetensors").stat().st_mtime_ns == before
 
@@ -40,7 +40,7 @@ def test_base_model_is_converted_once_with_tokenizer_and_chat_template(base_mode
 def test_model_package_that_is_not_installed_says_how_to_get_it(field: str, tmp_path: Path) -> None:
     models = ModelSettings.model_validate({field: "package:not-there"})
     find = {
-        "base": lambda: base_model_path(models, tmp_path),
+        "base": lambda: base_model_path(Settings(models=models, home=tmp_path)),
         "embedder": lambda: embedder_path(models),
     }
     with pytest.raises(NotFoundError, match=rf"models\.{field}.*openbook\[demo\]"):

@@ -43,7 +43,7 @@ def session(settings: Settings, base_model: str) -> Session:
 @pytest.mark.slow
 def test_corpus_text_is_packed_once_and_split_by_document(session: Session) -> None:
     report = build_cpt(session, CptOrder("texts", "reading"))
-    tokenizer = base_tokenizer(session.settings.models, session.settings.home)
+    tokenizer = base_tokenizer(session.settings)
     seen: dict[str, str] = {}
     split_of: dict[str, Split] = {}
     for split in SPLITS_WITH_TEXT:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def tokenizer(base_model: str) -> object:
-    return base_tokenizer(ModelSettings(base=base_model), Settings().home)
+    return base_tokenizer(Settings(models=ModelSettings(base=base_model)))
 
 
 def chunk(name: str, text: str) -> Chunk:
@@ -83,7 +83,7 @@ def test_oracle_that_does_not_fit_alone_rejects_the_question(tokenizer: object) 
 
 
 def test_packaged_tokenizer_needs_no_weights(tokenizer: object, tmp_path: Path) -> None:
-    light = base_tokenizer(ModelSettings(), tmp_path)
+    light = base_tokenizer(Settings(home=tmp_path))
     assert not (tmp_path / "models").exists()
     text = "How many bolts does the lamp need, after all?"
     assert light(text)["input_ids"] == tokenizer(text)["input_ids"]  # type: ignore[operator]

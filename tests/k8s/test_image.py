@@ -60,10 +60,12 @@ def test_every_package_of_the_wheel_is_copied() -> None:
 
 def test_installs_take_tested_versions_only() -> None:
     runs = [rest for keyword, rest in last_stage() if keyword == "RUN" and "pip install" in rest]
-    assert len(runs) == 3
+    assert len(runs) == 4
     for run in runs:
-        ours = "--no-deps" in run and "wheels/*.whl" in run
-        assert ours or "--constraint /tmp/build/constraints.txt" in run, run
+        built = "--no-deps" in run and "/*.whl" in run
+        assert built or "--constraint /tmp/build/constraints.txt" in run, run
+    (download,) = (rest for keyword, rest in instructions() if "pip download" in rest)
+    assert "--no-deps --constraint constraints.txt" in download
 
 
 def test_constraints_leave_the_build_of_torch_open() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -27,8 +28,8 @@ class Limits:
     context_tokens: int = 256
 
 
-def builtin(path: str, limits: Limits) -> Engine:
-    model = ModelConfig(path, "float32", "cpu", threads=1, hot_ranks=limits.hot_ranks)
+def builtin(path: str, limits: Limits, device: str = "cpu") -> Engine:
+    model = ModelConfig(path, "float32", device, threads=1, hot_ranks=limits.hot_ranks)
     return BuiltinEngine(
         BuiltinConfig(
             model,
@@ -42,6 +43,8 @@ def builtin(path: str, limits: Limits) -> Engine:
 
 
 ENGINES: dict[str, Callable[[str, Limits], Engine]] = {"builtin": builtin}
+if torch.cuda.is_available():
+    ENGINES["builtin on a GPU"] = partial(builtin, device="cuda")
 
 
 @asynccontextmanager

@@ -56,7 +56,7 @@ def make_settings(kind: str, model: str = "", gpus: float = 0.0) -> Settings:
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A tiny model with heads as wide as vLLM needs them on a CPU, adapters, and bad adapters."""
     home = tmp_path_factory.mktemp("vllm")
-    tokenizer = base_tokenizer(ModelSettings(), home)
+    tokenizer = base_tokenizer(Settings(home=home))
     model = save_tiny_model(tokenizer, home / "model", head_dim=32)
     other = save_tiny_model(tokenizer, home / "other", head_dim=16)
     return {

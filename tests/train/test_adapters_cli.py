@@ -21,8 +21,8 @@ from train.adapters_cli import adapters
 from train.cli import train_adapter
 from train.export import export
 from train.job import make_job
-from train.launch import adapter_prefix, run
-from train.model import adapter_weights, attach_adapter, load_base
+from train.launch import result_prefix, run
+from train.model import Base, build_model, trained_weights
 
 Invoke = Callable[..., dict[str, Any]]
 
@@ -62,22 +62,22 @@ def finish_run(session: Session, folder: Path, tokenizer: Any, **train: Any) -> 
     changed = session.settings.train.model_copy(update=train)
     settings = session.settings.model_copy(update={"train": changed})
     session = Session(settings, Console(quiet=True))
-    job = make_job(session, "lamps", "raft", "lora")
-    model = attach_adapter(load_base(settings.models.base, "float32"), changed)
-    for name, weight in adapter_weights(model).items():
+    job = make_job(session, "lamps", "raft")
+    model = build_model(Base(settings.models.base, "float32"), changed)
+    for name, weight in trained_weights(model).items():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.1)
     export(model, tokenizer, job.base, folder / job.run)
     metrics = {"steps": 3, "train_loss": 2.0, "validation_loss": 2.5, "tokens_per_second": 9.0}
-    artifacts.publish(session.store, adapter_prefix(job), folder / job.run, metrics)
-    return train_adapter(session, "lamps", "lamp", "raft", "lora")
+    artifacts.publish(session.store, result_prefix(job), folder / job.run, metrics)
+    return train_adapter(session, "lamps", "lamp", "raft")
 
 
 def test_finished_run_is_published_once_with_its_lineage(
     session: Session, tmp_path: Path, tokenizer: Any
 ) -> None:
     first = finish_run(session, tmp_path, tokenizer)
-    again = train_adapter(session, "lamps", "lamp", "raft", "lora")
+    again = train_adapter(session, "lamps", "lamp", "raft")
     assert not first["unchanged"]
     assert again["unchanged"]
     assert first["version"] == again["version"]
@@ -135,16 +135,16 @@ def test_promote_without_version_and_unknown_names_are_refused(invoke: Invoke) -
 def test_set_without_training_examples_is_refused_before_ray_starts(session: Session) -> None:
     publish_set(session.store, 0)
     with pytest.raises(UsageError, match=r"lamps@v0.*no examples"):
-        run(session, make_job(session, "lamps", "raft", "lora"))
+        run(session, make_job(session, "lamps", "raft"))
 
 
 def test_set_that_does_not_fit_is_refused_before_ray_starts(session: Session) -> None:
     short = session.settings.train.model_copy(update={"max_tokens": 64})
     small = Session(session.settings.model_copy(update={"train": short}), Console(quiet=True))
     with pytest.raises(UsageError, match=r"none of the 4 examples.*max_tokens=64"):
-        run(small, make_job(small, "lamps", "raft", "lora"))
+        run(small, make_job(small, "lamps", "raft"))
 
 
 def test_adapter_name_that_cannot_be_a_key_is_refused(session: Session) -> None:
     with pytest.raises(UsageError, match=r"'\.\./x'"):
-        train_adapter(session, "lamps", "../x", "raft", "lora")
+        train_adapter(session, "lamps", "../x", "raft")

@@ -1,10 +1,10 @@
-"""Every example once per epoch, the same global batch for any number of workers, little padding."""
+"""Every example once per epoch, the same global batch for any number of workers, no padding."""
 
 import pytest
 import torch
 
 from tests.training_sets import examples
-from train.batches import Schedule, micro_batches, pad, share
+from train.batches import Schedule, micro_batches, pack, share
 from train.encoding import IGNORE, Encoded
 
 
@@ -42,12 +42,14 @@ def test_micro_batches_stay_within_the_budget_unless_a_text_is_longer() -> None:
     groups = micro_batches(texts, max_tokens=100)
     assert sorted(len(t.ids) for group in groups for t in group) == [5, 6, 7, 30, 31, 50, 200]
     for group in groups:
-        padded = len(group) * max(len(t.ids) for t in group)
-        assert padded <= 100 or len(group) == 1
+        assert sum(len(t.ids) for t in group) <= 100 or len(group) == 1
+    assert len(groups) == 3
 
 
-def test_padding_carries_no_label() -> None:
-    ids_BT, labels_BT = pad([Encoded([1, 2, 3], [IGNORE, 2, 3]), Encoded([4], [4])])
-    assert ids_BT.tolist() == [[1, 2, 3], [4, 0, 0]]
-    assert labels_BT.tolist() == [[IGNORE, 2, 3], [4, IGNORE, IGNORE]]
-    assert ids_BT.dtype == torch.int64
+def test_row_counts_positions_anew_for_each_text_and_predicts_no_first_token() -> None:
+    row = pack([Encoded([1, 2, 3], [IGNORE, 2, 3]), Encoded([4, 5], [4, 5])])
+    assert row.ids_1T.tolist() == [[1, 2, 3, 4, 5]]
+    assert row.labels_1T.tolist() == [[IGNORE, 2, 3, IGNORE, 5]]
+    assert row.positions_1T.tolist() == [[0, 1, 2, 0, 1]]
+    assert row.lengths == (3, 2)
+    assert row.ids_1T.dtype == torch.int64

@@ -17,7 +17,7 @@ from train.encoding import Encoding, Item
 from train.examples import Encoder
 from train.fit import DivergedError, Fit
 from train.material import Material
-from train.model import AnswerLoss, attach_adapter, load_base
+from train.model import AnswerLoss, Base, build_model
 from train.modes import MODES, Mode
 from train.optimiser import Alone, Peers, learning_rate
 from train.packed_texts import PackedTextEncoder
@@ -46,7 +46,7 @@ class Making:
     def fit(
         self, settings: TrainSettings = TRAIN, peers: Peers | None = None, mode: Mode = "raft"
     ) -> Fit:
-        model = attach_adapter(load_base(self._model, "float32"), settings)
+        model = build_model(Base(self._model, "float32"), settings)
         train, validation, encoding = self._material(mode, settings)
         material = Material(
             Schedule(train, settings.batch_size, settings.epochs, settings.seed),

@@ -1,11 +1,12 @@
 """A run's name holds all that decides its weights; requests that cannot work are refused early."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from cluster.console import Console
-from cluster.errors import ConflictError, NotFoundError, UsageError
+from cluster.errors import ConflictError, NotFoundError, SettingsError, UsageError
 from cluster.prompts import PROMPT_HASH
 from cluster.session import Session
 from cluster.settings import ModelSettings, Settings
@@ -26,14 +27,16 @@ def home(tmp_path: Path) -> Path:
 
 
 def run_of(home: Path, mode: str = "raft", **train: object) -> str:
-    return make_job(open_session(home, **train), "lamps", mode, "lora").run
+    return make_job(open_session(home, **train), "lamps", mode).run
 
 
 def test_run_is_the_same_wherever_and_however_fast_it_computes(home: Path) -> None:
     assert run_of(home) == run_of(home, num_workers=4, checkpoint_steps=3, micro_batch_tokens=99)
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"epochs": 9}, {"lora_rank": 2}, {"mode": "dsf"}])
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"epochs": 9}, {"lora_rank": 2}, {"mode": "dsf"}, {"method": "full"}]
+)
 def test_run_is_another_when_its_weights_would_be(home: Path, change: dict[str, object]) -> None:
     assert run_of(home) != run_of(home, **change)  # type: ignore[arg-type]
 
@@ -61,27 +64,27 @@ def test_text_packed_for_another_tokenizer_is_refused(home: Path) -> None:
     session = open_session(home)
     publish_texts(session, tokenizer="another model")
     with pytest.raises(ConflictError, match=r"pages@v1.*'another model'.*openbook synth --cpt"):
-        make_job(session, "pages", "cpt", "lora")
+        make_job(session, "pages", "cpt")
 
 
 def test_modes_without_our_prompts_do_not_depend_on_them(home: Path) -> None:
     session = open_session(home)
     publish_conversations(session)
-    job = make_job(session, "chats", "instruct", "lora")
+    job = make_job(session, "chats", "instruct")
     assert prompt_hash(job.mode) == ""
     assert prompt_hash("raft") == PROMPT_HASH
 
 
 def test_unknown_dataset_is_refused_with_the_known_ones(home: Path) -> None:
     with pytest.raises(NotFoundError, match="lamps"):
-        make_job(open_session(home), "bulbs", "raft", "lora")
+        make_job(open_session(home), "bulbs", "raft")
 
 
 def test_file_in_place_of_a_dataset_is_to_be_imported_first(home: Path) -> None:
     path = home / "my chats.jsonl"
     path.write_text("{}")
     with pytest.raises(UsageError, match=r"is a file; import it first: openbook dataset import '"):
-        make_job(open_session(home), str(path), "instruct", "lora")
+        make_job(open_session(home), str(path), "instruct")
 
 
 def test_dataset_with_the_name_of_a_file_is_the_dataset(
@@ -89,20 +92,37 @@ def test_dataset_with_the_name_of_a_file_is_the_dataset(
 ) -> None:
     monkeypatch.chdir(home)
     Path("lamps").write_text("{}")
-    assert make_job(open_session(home), "lamps", "raft", "lora").dataset == "lamps@v2"
+    assert make_job(open_session(home), "lamps", "raft").dataset == "lamps@v2"
 
 
 @pytest.mark.parametrize(
-    ("mode", "method", "says"),
+    ("mode", "says"),
     [
-        ("cpt", "lora", "--mode cpt trains on sets of kind 'cpt'.*use --mode raft or dsf"),
-        ("instruct", "lora", "lamps@v2 is of kind 'raft'"),
-        ("raft", "qlora", "--method 'qlora' comes later.*use lora"),
-        ("rag", "lora", "--mode 'rag' does not exist; use raft, dsf, cpt, instruct"),
+        ("cpt", "--mode cpt trains on sets of kind 'cpt'.*use --mode raft or dsf"),
+        ("instruct", "lamps@v2 is of kind 'raft'"),
+        ("rag", "--mode 'rag' does not exist; use raft, dsf, cpt, instruct"),
     ],
 )
-def test_unsupported_training_says_what_is_supported(
-    home: Path, mode: str, method: str, says: str
-) -> None:
+def test_unsupported_training_says_what_is_supported(home: Path, mode: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        make_job(open_session(home), "lamps", mode, method)
+        make_job(open_session(home), "lamps", mode)
+
+
+def test_qlora_without_a_gpu_is_refused(home: Path) -> None:
+    with pytest.raises(SettingsError, match=r"computed on GPUs only; add --gpu.*--method lora"):
+        run_of(home, method="qlora")
+
+
+@pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
+def test_qlora_without_its_package_is_refused(home: Path) -> None:
+    with pytest.raises(SettingsError, match=r"pip install 'openbook\[gpu\]'"):
+        run_of(home, method="qlora", use_gpu=True)
+
+
+def test_all_weights_are_trained_at_a_lower_rate_than_an_adapter(home: Path) -> None:
+    def rate(method: str) -> float:
+        job = make_job(open_session(home, method=method), "lamps", "raft")
+        return job.settings.train.peak_learning_rate
+
+    assert rate("full") < rate("dora") == rate("lora")
+    assert run_of(home) == run_of(home, learning_rate=rate("lora"))

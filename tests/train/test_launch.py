@@ -7,8 +7,10 @@ import pytest
 import torch
 import yaml
 from peft import PeftModel
+from transformers import AutoModelForCausalLM
 
 from cluster.console import Console
+from cluster.models import base_model_path
 from cluster.resolve import load_settings
 from cluster.session import Session
 from cluster.settings import TrainSettings
@@ -20,9 +22,9 @@ from train.curve import Curve
 from train.export import adapter_version, export
 from train.fit import Fit
 from train.job import make_job
-from train.launch import adapter_prefix
+from train.launch import result_prefix
 from train.loop import material
-from train.model import AnswerLoss, adapter_weights, attach_adapter, load_base
+from train.model import AnswerLoss, Base, build_model, trained_weights
 from train.optimiser import Alone
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -47,10 +49,10 @@ def open_session(home: Path, model: str, train: TrainSettings) -> Session:
 
 def train_without_ray(session: Session, tokenizer: Any, folder: Path) -> tuple[Fit, str]:
     """The same run in this process: its fit and the version of its adapter."""
-    job = make_job(session, "lamps", "raft", "lora")
+    job = make_job(session, "lamps", "raft")
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
-    model = attach_adapter(load_base(session.settings.models.base, "float32"), job.settings.train)
+    model = build_model(Base(session.settings.models.base, "float32"), job.settings.train)
     found = material(job, session, tokenizer)
     fit = Fit(model, AnswerLoss(model, "float32"), found, job.settings.train, Alone())
     while not fit.done:
@@ -66,20 +68,20 @@ def test_two_workers_reach_the_adapter_of_one(
     session = open_session(
         tmp_path / "home", tiny_model, TRAIN.model_copy(update={"num_workers": 2})
     )
-    report = train_adapter(session, "lamps", "lamp", "raft", "lora")
+    report = train_adapter(session, "lamps", "lamp", "raft")
     fit, _ = train_without_ray(session, tokenizer, tmp_path / "alone")
     assert report["steps"] == fit.progress.step == TRAIN.epochs * STEPS_PER_EPOCH
     for name in ("train_loss", "validation_loss"):
         assert report[name] == pytest.approx(fit.progress.metrics()[name], rel=1e-4)
     ref = session.adapters.resolve("lamp")
-    trained = load_base(tiny_model, "float32")
+    trained = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
     folder = session.adapters.fetch(ref, tmp_path / "cache")
     loaded = PeftModel.from_pretrained(trained, str(folder), is_trainable=True)
     expected = fit.optimiser.weights
-    for name, weight in adapter_weights(loaded).items():
+    for name, weight in trained_weights(loaded).items():
         assert torch.allclose(weight, expected[name], atol=1e-5), name
     assert check_target(session, str(ref)) > 0
-    again = train_adapter(session, "lamps", "lamp", "raft", "lora")
+    again = train_adapter(session, "lamps", "lamp", "raft")
     assert again["unchanged"]
     assert again["version"] == report["version"]
 
@@ -90,20 +92,39 @@ def test_driver_killed_mid_run_and_run_again_ends_in_the_same_version(
     train = TRAIN.model_copy(update={"epochs": 8, "checkpoint_steps": 2, "lora_dropout": 0.1})
     session = open_session(tmp_path / "home", tiny_model, train)
     _, version = train_without_ray(session, tokenizer, tmp_path / "whole")
-    run = tmp_path / "home" / "store" / "runs" / make_job(session, "lamps", "raft", "lora").run
+    run = tmp_path / "home" / "store" / "runs" / make_job(session, "lamps", "raft").run
     kill_after_checkpoint(run, tmp_path / "home" / "openbook.yaml")
     assert session.adapters.names() == []
-    report = train_adapter(session, "lamps", "lamp", "raft", "lora")
+    report = train_adapter(session, "lamps", "lamp", "raft")
     assert 0 < report["resumed_step"] < report["steps"] == 8 * STEPS_PER_EPOCH
     assert report["version"] == version
-    job = make_job(session, "lamps", "raft", "lora")
+    job = make_job(session, "lamps", "raft")
     assert {key.split("/")[2] for key in session.store.list(f"runs/{job.run}")} == {
-        "adapter",
+        "result",
         "metrics",
     }
-    assert session.store.exists(f"{adapter_prefix(job)}/manifest.json")
+    assert session.store.exists(f"{result_prefix(job)}/manifest.json")
     steps = Curve(session.store, str(report["curve"]), events=False).read()["step"].to_pylist()
     assert steps == list(range(1, int(report["steps"]) + 1))
+
+
+def test_all_weights_trained_become_a_model_that_can_be_trained_on(
+    ray_cluster: None, tmp_path: Path, tiny_model: str
+) -> None:
+    train = TRAIN.model_copy(update={"method": "full", "epochs": 1, "learning_rate": None})
+    session = open_session(tmp_path / "home", tiny_model, train)
+    report = train_adapter(session, "lamps", "lamp", "raft")
+    assert report["registered"] == f"store:lamp@{report['version']}"
+    assert session.adapters.names() == []
+    (manifest,) = session.trained_models.versions("lamp")
+    assert (manifest.method, manifest.base_model) == ("full", tiny_model)
+    models = session.settings.models.model_copy(update={"base": report["registered"]})
+    path = base_model_path(session.settings.model_copy(update={"models": models}))
+    trained = AutoModelForCausalLM.from_pretrained(path).state_dict()
+    plain = AutoModelForCausalLM.from_pretrained(tiny_model).state_dict()
+    assert trained.keys() == plain.keys()
+    assert not any(torch.equal(trained[name], plain[name]) for name in plain)
+    assert train_adapter(session, "lamps", "lamp", "raft")["unchanged"]
 
 
 def kill_after_checkpoint(run: Path, config: Path) -> None:

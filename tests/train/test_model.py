@@ -1,16 +1,18 @@
 """The loss is Hugging Face's own, computed on fewer logits; a new adapter changes nothing."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 
+from cluster.errors import SettingsError
 from tests.training_sets import TRAIN, examples
-from train.batches import micro_batches, pad
+from train.batches import micro_batches, pack
 from train.encoding import Encoded
 from train.examples import Encoder
-from train.model import AnswerLoss, adapter_weights, attach_adapter, load_base
+from train.model import AnswerLoss, Base, build_model, trained_weights
 
 
 @pytest.fixture(scope="module")
@@ -25,18 +27,62 @@ def reference(path: str, texts: list[Encoded]) -> float:
     total = 0.0
     with torch.no_grad():
         for text in texts:
-            ids_BT, labels_BT = pad([text])
-            total += float(model(input_ids=ids_BT, labels=labels_BT).loss) * text.supervised
+            ids, labels = torch.tensor([text.ids]), torch.tensor([text.labels])
+            total += float(model(input_ids=ids, labels=labels).loss) * text.supervised
     return total
+
+
+def test_no_text_of_a_row_sees_another(tiny_model: str, texts: list[Encoded]) -> None:
+    model = build_model(Base(tiny_model, "float32"), TRAIN)
+    row, lengths = pack(texts), [len(text.ids) for text in texts]
+    with torch.no_grad():
+        together = model(
+            input_ids=row.ids_1T, position_ids=row.positions_1T, lengths=row.lengths
+        ).logits[0]
+        alone = [model(input_ids=torch.tensor([text.ids])).logits[0] for text in texts]
+    for packed, single in zip(together.split(lengths), alone, strict=True):
+        assert torch.allclose(packed, single, atol=1e-4)
+
+
+def test_whole_texts_with_loss_learn_nothing_from_the_text_before(tiny_model: str) -> None:
+    texts = [Encoded(ids, ids) for ids in ([5, 6, 7, 8], [9, 10, 11])]
+    loss = AnswerLoss(build_model(Base(tiny_model, "float32"), TRAIN), "float32")
+    with torch.no_grad():
+        assert float(loss(pack(texts))) == pytest.approx(reference(tiny_model, texts), rel=1e-4)
+
+
+def test_unpacked_texts_use_the_attention_of_the_model(
+    tiny_model: str, texts: list[Encoded]
+) -> None:
+    plain = TRAIN.model_copy(update={"packing": False})
+    losses = []
+    for settings in (TRAIN, plain):
+        model = build_model(Base(tiny_model, "float32"), settings)
+        with torch.no_grad():
+            losses.append(float(AnswerLoss(model, "float32")(pack(texts[:1]))))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_model_that_attends_in_another_way_is_to_be_trained_unpacked(
+    tmp_path: Path, texts: list[Encoded]
+) -> None:
+    config = MistralConfig(
+        vocab_size=49152, hidden_size=32, intermediate_size=64, num_hidden_layers=1,
+        num_attention_heads=4, num_key_value_heads=2, sliding_window=16,
+    )  # fmt: skip
+    MistralForCausalLM(config).save_pretrained(tmp_path)
+    loss = AnswerLoss(build_model(Base(str(tmp_path), "float32"), TRAIN), "float32")
+    with pytest.raises(SettingsError, match=r"a window of 16 tokens.*train\.packing=false"):
+        loss(pack(texts))
 
 
 @pytest.mark.parametrize("budget", [1, 700, 10_000])
 def test_loss_in_micro_batches_equals_the_plain_loss(
     tiny_model: str, texts: list[Encoded], budget: int
 ) -> None:
-    loss = AnswerLoss(attach_adapter(load_base(tiny_model, "float32"), TRAIN), "float32")
+    loss = AnswerLoss(build_model(Base(tiny_model, "float32"), TRAIN), "float32")
     with torch.no_grad():
-        total = sum(float(loss(*pad(group))) for group in micro_batches(texts, budget))
+        total = sum(float(loss(pack(group))) for group in micro_batches(texts, budget))
     assert total == pytest.approx(reference(tiny_model, texts), rel=1e-5)
 
 
@@ -44,9 +90,9 @@ def test_loss_in_micro_batches_equals_the_plain_loss(
 def test_loss_on_the_real_model_equals_the_plain_loss(
     base_model: str, texts: list[Encoded]
 ) -> None:
-    loss = AnswerLoss(attach_adapter(load_base(base_model, "float32"), TRAIN), "float32")
+    loss = AnswerLoss(build_model(Base(base_model, "float32"), TRAIN), "float32")
     with torch.no_grad():
-        total = float(loss(*pad(texts[:2])))
+        total = float(loss(pack(texts[:2])))
     assert total == pytest.approx(reference(base_model, texts[:2]), rel=1e-4)
 
 
@@ -56,26 +102,26 @@ def test_gradients_with_checkpointing_are_those_without(
     found = []
     for checkpointing in (False, True):
         settings = TRAIN.model_copy(update={"gradient_checkpointing": checkpointing})
-        model = attach_adapter(load_base(tiny_model, "float32"), settings).train()
-        AnswerLoss(model, "float32")(*pad(texts)).backward()
-        found.append([weight.grad for weight in adapter_weights(model).values()])
+        model = build_model(Base(tiny_model, "float32"), settings).train()
+        AnswerLoss(model, "float32")(pack(texts)).backward()
+        found.append([weight.grad for weight in trained_weights(model).values()])
     assert all(torch.equal(plain, again) for plain, again in zip(*found, strict=True))
     assert any(plain.abs().max() > 0 for plain in found[0])
 
 
 def test_loss_in_bfloat16_is_close(tiny_model: str, texts: list[Encoded]) -> None:
-    loss = AnswerLoss(attach_adapter(load_base(tiny_model, "bfloat16"), TRAIN), "bfloat16")
+    loss = AnswerLoss(build_model(Base(tiny_model, "bfloat16"), TRAIN), "bfloat16")
     with torch.no_grad():
-        total = float(loss(*pad(texts)))
+        total = float(loss(pack(texts)))
     assert total == pytest.approx(reference(tiny_model, texts), rel=0.02)
 
 
 def test_gradient_reaches_the_adapter_alone_and_adapter_stays_float32(
     tiny_model: str, texts: list[Encoded]
 ) -> None:
-    model = attach_adapter(load_base(tiny_model, "bfloat16"), TRAIN)
-    AnswerLoss(model, "bfloat16")(*pad(texts)).backward()
-    weights = adapter_weights(model)
+    model = build_model(Base(tiny_model, "bfloat16"), TRAIN)
+    AnswerLoss(model, "bfloat16")(pack(texts)).backward()
+    weights = trained_weights(model)
     assert len(weights) == 2 * 7 * 2
     for name, parameter in model.named_parameters():
         assert (parameter.grad is not None) == (name in weights)
@@ -83,18 +129,33 @@ def test_gradient_reaches_the_adapter_alone_and_adapter_stays_float32(
 
 
 def test_logits_outside_the_loss_are_complete_again(tiny_model: str, texts: list[Encoded]) -> None:
-    model = attach_adapter(load_base(tiny_model, "float32"), TRAIN)
-    ids_BT, labels_BT = pad(texts)
-    AnswerLoss(model, "float32")(ids_BT, labels_BT)
-    assert model(input_ids=ids_BT).logits.shape[:2] == ids_BT.shape
+    model = build_model(Base(tiny_model, "float32"), TRAIN)
+    row = pack(texts)
+    AnswerLoss(model, "float32")(row)
+    assert model(input_ids=row.ids_1T).logits.shape[:2] == row.ids_1T.shape
+
+
+@pytest.mark.parametrize("method", ["dora", "full"])
+def test_other_methods_start_from_the_base_and_train_float32(
+    tiny_model: str, texts: list[Encoded], method: str
+) -> None:
+    settings = TRAIN.model_copy(update={"method": method})
+    model = build_model(Base(tiny_model, "bfloat16"), settings)
+    loss = AnswerLoss(model, "bfloat16")(pack(texts))
+    loss.backward()
+    assert float(loss) == pytest.approx(reference(tiny_model, texts), rel=0.02)
+    weights = trained_weights(model)
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is not None) == (name in weights)
+    assert {weight.dtype for weight in weights.values()} == {torch.float32}
+    assert any("magnitude" in name for name in weights) == (method == "dora")
+    assert any("embed_tokens" in name for name in weights) == (method == "full")
 
 
 def test_adapter_starts_the_same_for_one_seed(tiny_model: str) -> None:
     def weights(seed: int) -> list[torch.Tensor]:
         settings = TRAIN.model_copy(update={"seed": seed})
-        return list(
-            adapter_weights(attach_adapter(load_base(tiny_model, "float32"), settings)).values()
-        )
+        return list(trained_weights(build_model(Base(tiny_model, "float32"), settings)).values())
 
     assert all(torch.equal(a, b) for a, b in zip(weights(1), weights(1), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(weights(1), weights(2), strict=True))

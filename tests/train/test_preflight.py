@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
 
 from cluster.errors import GateError
 from tests.training_sets import TRAIN
-from train.export import CONFIG, WEIGHTS, adapter_version, export
-from train.model import adapter_weights, attach_adapter, load_base
-from train.preflight import check_effect, check_files
+from train.export import CONFIG, WEIGHTS, adapter_version, export, export_model, model_version
+from train.model import Base, build_model, trained_weights
+from train.preflight import check_effect, check_files, check_model
 
 BASE = "tiny"
 
@@ -20,8 +21,8 @@ BASE = "tiny"
 @pytest.fixture
 def folder(tmp_path: Path, tiny_model: str, tokenizer: Any) -> Path:
     """A sound adapter."""
-    model = attach_adapter(load_base(tiny_model, "float32"), TRAIN)
-    for name, weight in adapter_weights(model).items():
+    model = build_model(Base(tiny_model, "float32"), TRAIN)
+    for name, weight in trained_weights(model).items():
         if "lora_B" in name:
             torch.nn.init.normal_(weight, std=0.1)
     export(model, tokenizer, BASE, tmp_path / "adapter")
@@ -43,7 +44,7 @@ def test_sound_adapter_passes_and_leaves_the_base_as_it_was(
     folder: Path, tiny_model: str, tokenizer: Any
 ) -> None:
     check_files(folder, BASE, tiny_model)
-    base = load_base(tiny_model, "float32")
+    base = AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
     names = set(base.state_dict())
     assert check_effect(base, tokenizer, folder) > 0.01
     assert set(base.state_dict()) == names
@@ -54,7 +55,7 @@ def test_export_is_the_same_for_the_same_weights(
 ) -> None:
     again = []
     for number in range(2):
-        model = attach_adapter(load_base(tiny_model, "float32"), TRAIN)
+        model = build_model(Base(tiny_model, "float32"), TRAIN)
         export(model, tokenizer, BASE, tmp_path / str(number))
         again.append(adapter_version(tmp_path / str(number)))
     assert again[0] == again[1] != adapter_version(folder)
@@ -128,4 +129,55 @@ def test_adapter_without_effect_is_refused(folder: Path, tiny_model: str, tokeni
     change_weights(folder, silence)
     check_files(folder, BASE, tiny_model)
     with pytest.raises(GateError, match="does not change"):
-        check_effect(load_base(tiny_model, "float32"), tokenizer, folder)
+        check_effect(
+            AutoModelForCausalLM.from_pretrained(tiny_model, dtype=torch.float32), tokenizer, folder
+        )
+
+
+def save_model(folder: Path, base: Base, tokenizer: Any, method: str, change: float) -> None:
+    """A whole model as a method leaves it, its trained weights moved by `change`."""
+    model = build_model(base, TRAIN.model_copy(update={"method": method}))
+    torch.manual_seed(1)
+    for name, weight in trained_weights(model).items():
+        if method == "full" or "lora_B" in name:
+            weight.data += change * torch.randn_like(weight)
+    export_model(model, tokenizer, base.dtype, folder)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("method", ["full", "dora"])
+def test_whole_model_loads_alone_and_says_what_training_left(
+    tmp_path: Path, tiny_model: str, tokenizer: Any, method: str, dtype: str
+) -> None:
+    base = Base(tiny_model, dtype)
+    save_model(tmp_path / "model", base, tokenizer, method, 0.1)
+    assert check_model(tmp_path / "model", base, tokenizer) > 0.01
+    save_model(tmp_path / "again", base, tokenizer, method, 0.1)
+    assert model_version(tmp_path / "again") == model_version(tmp_path / "model")
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    assert loaded.dtype == getattr(torch, dtype)
+    assert "openbook" not in (tmp_path / "model" / "config.json").read_text()
+
+
+def test_dora_merged_is_dora_attached(tmp_path: Path, tiny_model: str, tokenizer: Any) -> None:
+    model = build_model(Base(tiny_model, "float32"), TRAIN.model_copy(update={"method": "dora"}))
+    for name, weight in trained_weights(model).items():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.1)
+    ids = torch.tensor([[5, 6, 7]])
+    with torch.no_grad():
+        attached = model(input_ids=ids).logits
+    export_model(model, tokenizer, "float32", tmp_path)
+    with torch.no_grad():
+        merged = AutoModelForCausalLM.from_pretrained(tmp_path)(input_ids=ids).logits
+    assert torch.allclose(attached, merged, atol=1e-4)
+
+
+@pytest.mark.parametrize(("change", "says"), [(0.0, "learned nothing"), (float("nan"), "NaN")])
+def test_whole_model_without_effect_or_without_numbers_is_refused(
+    tmp_path: Path, tiny_model: str, tokenizer: Any, change: float, says: str
+) -> None:
+    base = Base(tiny_model, "float32")
+    save_model(tmp_path, base, tokenizer, "full", change)
+    with pytest.raises(GateError, match=says):
+        check_model(tmp_path, base, tokenizer)

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from cluster.settings import TrainSettings
-from train.launch import scaling
+from train.placement import scaling
 
 
 def test_scaling_is_fixed_by_default() -> None:
