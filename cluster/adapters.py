@@ -18,6 +18,7 @@ from cluster.records import AdapterManifest, AdapterRef, as_json
 
 LATEST = "latest"
 PROD = "prod"
+_ATTEMPTS = 20
 
 
 class AdapterRegistry:
@@ -31,8 +32,18 @@ class AdapterRegistry:
         ref = AdapterRef(manifest.name, manifest.version)
         prefix = adapter_prefix(ref.name, ref.version)
         artifacts.publish(self._store, prefix, folder, as_json(manifest))
-        self.promote(ref.name, ref.version, LATEST)
+        self._follow(ref)
         return ref
+
+    def _follow(self, ref: AdapterRef) -> None:
+        """Move `latest`, although others that publish at the same time move it too."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                self.promote(ref.name, ref.version, LATEST)
+                return
+            except ConflictError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
 
     def resolve(self, spec: str) -> AdapterRef:
         """`name`, `name@version` or `name@alias` to an exact version; NotFoundError says what exists."""

@@ -29,6 +29,8 @@ class TrainSettings(Section):
     whether the last weights become the adapter or those with the lowest validation loss. With
     `early_stopping_patience` training ends after so many evaluations without a loss lower by
     `early_stopping_delta`. `tensorboard` adds its event files to the curve of a run.
+    `guard` is a file of multiple-choice questions that have nothing to do with the training: how many fewer
+    of `guard_questions` of them the model gets right afterwards is told, and kept in the manifest.
     """
 
     num_workers: int = Field(1, ge=1)
@@ -61,6 +63,8 @@ class TrainSettings(Section):
     early_stopping_patience: int | None = Field(None, ge=1)
     early_stopping_delta: float = Field(0.0, ge=0)
     tensorboard: bool = False
+    guard: str = ""
+    guard_questions: int = Field(200, ge=1)
     checkpoint_steps: int = Field(20, ge=1)
     max_failures: int = Field(2, ge=0)
     seed: int = 0

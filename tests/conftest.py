@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from cluster.embedder import Embedder
@@ -24,6 +25,9 @@ for name in [name for name in os.environ if name.startswith("OPENBOOK_")]:
 # Ray's workers give way to everything else by default: here that is the other test process, for minutes
 os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (Ray spells it so)
 quiet_libraries()
+# an example that takes long on a busy machine is no failure
+hypothesis.settings.register_profile("openbook", deadline=None)
+hypothesis.settings.load_profile("openbook")
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 

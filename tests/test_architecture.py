@@ -24,6 +24,7 @@ RAY = {
     "data_prep/corpus/sink.py",
     "train/launch.py",
     "train/placement.py",
+    "train/sweep_tasks.py",
     "train/loop.py",
     "serve/app.py",
     "serve/remote.py",

@@ -24,7 +24,7 @@ RUNS = "runs"
 _IRRELEVANT = {
     "num_workers", "min_workers", "cpus_per_worker", "use_gpu", "accelerator_type", "node_labels",
     "micro_batch_tokens", "packing", "gradient_checkpointing", "compile", "checkpoint_steps",
-    "max_failures", "tensorboard",
+    "max_failures", "tensorboard", "guard", "guard_questions",
 }  # fmt: skip
 # and those that only look at the weights, unless what they see chooses among them
 _WATCHING = {

@@ -8,7 +8,7 @@ its result is published under `runs/{run}/result`, manifest last: from then on R
 import os
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
@@ -24,8 +24,10 @@ from cluster.errors import GateError, InputError, OpenbookError, SettingsError
 from cluster.leases import Lease
 from cluster.models import base_model_path
 from cluster.session import Session
+from cluster.settings import TrainSettings
 from train.board import Board
 from train.estimate import Estimate, check_fits, estimate_run, model_shape
+from train.guard import ChoiceQuestion, read_questions
 from train.job import RUNS, Job, curve_prefix, run_prefix
 from train.loop import RESULT, material, train_worker
 from train.material import Material
@@ -65,11 +67,12 @@ def run(session: Session, job: Job) -> dict[str, Any]:
 
 def _train(session: Session, job: Job) -> dict[str, Any]:
     steps, estimate = foresee(session, job)
+    questions = _guard_questions(job.settings.train)
     session.console.line(estimate.told())
     session.start_ray()
     # its loss must not end a run that goes on without it
     board = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Board).remote()
-    trainer = _trainer(session, job, board)
+    trainer = _trainer(session, job, {"board": board, "questions": questions})
     result = _watched(session, trainer.fit, board, steps)
     metrics = dict(result.metrics or {})
     if problem := metrics.pop("problem", None):
@@ -144,14 +147,21 @@ def _check_watching(job: Job, found: Material) -> None:
         )
 
 
-def _trainer(session: Session, job: Job, board: Any) -> TorchTrainer:
+def _guard_questions(settings: TrainSettings) -> list[ChoiceQuestion]:
+    """Read here: workers on other machines may not have the file."""
+    if not settings.guard:
+        return []
+    return read_questions(Path(settings.guard), settings.guard_questions)
+
+
+def _trainer(session: Session, job: Job, extra: Mapping[str, Any]) -> TorchTrainer:
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_POLL_S))
     settings = job.settings.train
     filesystem, root = session.store.arrow()
     cpus = cpus_per_worker(settings)
     return TorchTrainer(
         train_worker,
-        train_loop_config={"job": job, "threads": cpus, "board": board},
+        train_loop_config={"job": job, "threads": cpus, **extra},
         scaling_config=scaling(settings, cpus),
         run_config=RunConfig(
             name=job.run,

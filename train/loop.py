@@ -7,6 +7,7 @@ actor that answers nobody.
 """
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from train import checkpoint
 from train.curve import Curve
 from train.export import export, export_model
 from train.fit import DivergedError, Fit
+from train.guard import ChoiceQuestion, Guard
 from train.job import Job, curve_prefix
 from train.material import Material, load_material
 from train.methods import makes_adapter
@@ -46,11 +48,14 @@ class Group:
 
 
 def train_worker(config: dict[str, Any]) -> None:
-    """Entry point of a worker. `config`: `job`, `threads` for the CPU, `board` (actor handle)."""
+    """Entry point of a worker.
+
+    `config`: `job`, `threads` for the CPU, `board` (actor handle), `questions` of the guard.
+    """
     job: Job = config["job"]
     torch.set_num_threads(config["threads"])
     with Session.for_worker(job.settings) as session:
-        worker = Worker(job, session)
+        worker = Worker(job, session, config["questions"])
         worker.restore()
         try:
             while not worker.fit.done:
@@ -68,7 +73,7 @@ def train_worker(config: dict[str, Any]) -> None:
 class Worker:
     """One worker: the parts of its fit and where its results go."""
 
-    def __init__(self, job: Job, session: Session) -> None:
+    def __init__(self, job: Job, session: Session, questions: Sequence[ChoiceQuestion]) -> None:
         from transformers import AutoTokenizer
 
         context = ray_train.get_context()
@@ -83,9 +88,13 @@ class Worker:
         self._tokenizer = AutoTokenizer.from_pretrained(self._base.path)
         self._model = build_model(self._base, train)
         peers: Peers = Alone() if world == 1 else Group(context.get_world_rank(), world)
+        self._loss = AnswerLoss(self._model, job.dtype)
+        self._guard = Guard(questions, self._tokenizer, train) if questions and self.first else None
+        if self._guard is not None:  # an untrained adapter changes nothing: this is the base model
+            self._guard.begin(self._model, self._loss)
         self.fit = Fit(
             self._model,
-            AnswerLoss(self._model, job.dtype),
+            self._loss,
             material(job, session, self._tokenizer),
             job.settings.train,
             peers,
@@ -128,12 +137,13 @@ class Worker:
         with tempfile.TemporaryDirectory() as name:
             folder, problem = Path(name), None
             self.fit.keep_best()
+            guard = self._guard and self._guard.tell(self._model, self._loss)
             if self.first:
                 try:
                     self._export(folder / RESULT)
                 except GateError as error:  # no reason to retry the run: the driver decides
                     problem = str(error)
-            self._report(folder, {"problem": problem})
+            self._report(folder, {"problem": problem, "guard": guard})
 
     def _export(self, folder: Path) -> None:
         """Write what was trained; GateError when it does not work."""

@@ -131,6 +131,17 @@ class AnswerLoss:
         self._dtype = dtype
 
     def __call__(self, batch: MicroBatch) -> Tensor:
+        return self._token_losses(batch)[1].sum()
+
+    def each(self, batch: MicroBatch) -> Tensor:
+        """The same for every text of the row by itself."""
+        rows_S, losses_S = self._token_losses(batch)
+        lengths = torch.tensor(batch.lengths, device=rows_S.device)
+        text_T = torch.arange(len(lengths), device=rows_S.device).repeat_interleave(lengths)
+        return losses_S.new_zeros(len(lengths)).index_add(0, text_T[rows_S], losses_S)
+
+    def _token_losses(self, batch: MicroBatch) -> tuple[Tensor, Tensor]:
+        """Where in the row a label is predicted, and the loss there."""
         targets_T = torch.nn.functional.pad(batch.labels_1T[0, 1:], (0, 1), value=IGNORE)
         rows_S = (targets_T != IGNORE).nonzero().squeeze(1)
         with self._only(rows_S), self._precision(batch.ids_1T.device.type):
@@ -140,9 +151,10 @@ class AnswerLoss:
                 use_cache=False,
                 lengths=batch.lengths,
             ).logits
-        return torch.nn.functional.cross_entropy(
-            logits_1SV[0].float(), targets_T[rows_S], reduction="sum"
+        losses_S = torch.nn.functional.cross_entropy(
+            logits_1SV[0].float(), targets_T[rows_S], reduction="none"
         )
+        return rows_S, losses_S
 
     @contextmanager
     def _only(self, rows_S: Tensor) -> Iterator[None]:

@@ -19,7 +19,7 @@ from train.methods import makes_adapter
 _PACKAGES = ("openbook", "peft", "ray", "torch", "transformers")
 _METRICS = (
     "steps", "train_loss", "validation_loss", "validation_losses", "tokens", "tokens_per_second",
-    "skipped", "resumed_step", "best_step", "best_loss", "stopped_early",
+    "skipped", "resumed_step", "best_step", "best_loss", "stopped_early", "guard",
 )  # fmt: skip
 _Found = tuple[Path, Mapping[str, Any]]
 

@@ -1,4 +1,4 @@
-"""A grid of training runs, one after another, as one table.
+"""A grid of training runs, one after another or several at once, as one table.
 
 A cell is an ordinary run: its name follows from its settings, so a sweep that was interrupted, or that
 grows by a value, trains only what is missing. A cell that fails is told and stops no other.
@@ -6,6 +6,7 @@ grows by a value, trains only what is missing. A cell that fails is told and sto
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,15 +74,22 @@ def changed(settings: TrainSettings, cell: Cell) -> TrainSettings:
         raise SettingsError(f"--grid {name}={first['input']!r}: {first['msg']}") from error
 
 
-def sweep(grid: Sequence[Cell], train: Train, told: Callable[[str], None]) -> list[dict[str, Any]]:
-    """A row for each cell: its values, what its run reports, or `error`."""
-    rows = []
-    for number, cell in enumerate(grid, 1):
+def sweep(
+    grid: Sequence[Cell], train: Train, told: Callable[[str], None], at_once: int = 1
+) -> list[dict[str, Any]]:
+    """A row for each cell, in order: its values, what its run reports, or `error`."""
+
+    def row(numbered: tuple[int, Cell]) -> dict[str, Any]:
+        number, cell = numbered
         told(f"[{number}/{len(grid)}] {cell.label}")
         head = {"dataset": cell.dataset, "mode": cell.mode, **cell.values}
         try:
-            rows.append({**head, **train(cell)})
+            return {**head, **train(cell)}
         except OpenbookError as error:
-            told(f"  failed: {error}")
-            rows.append({**head, "error": str(error)})
-    return rows
+            told(f"[{number}/{len(grid)}] failed: {error}")
+            return {**head, "error": str(error)}
+
+    if at_once == 1:
+        return list(map(row, enumerate(grid, 1)))
+    with ThreadPoolExecutor(at_once) as waiting:
+        return list(waiting.map(row, enumerate(grid, 1)))

@@ -15,6 +15,7 @@ from train.cli import train_adapter
 from train.job import make_job
 from train.launch import finished_run
 from train.sweep import COLUMNS, Cell, cells, changed, parse_grid, sweep
+from train.sweep_tasks import train_in_task
 
 _DIGITS = 4
 
@@ -27,6 +28,10 @@ def sweep_verb(
         list[str] | None,
         typer.Option(help="A setting of train and its values, as lora_rank=8,16; may be repeated."),
     ] = None,
+    at_once: Annotated[
+        int,
+        typer.Option(min=1, help="Runs at the same time, as Ray tasks; they share the cluster."),
+    ] = 1,
     output: Annotated[Path | None, typer.Option(help="Write the table as CSV, too.")] = None,
     json_output: JsonFlag = False,
     config: ConfigFlag = None,
@@ -39,7 +44,12 @@ def sweep_verb(
         every = list(cells(dataset, mode, axes))
         for cell in every:  # a wrong value in the last cell is told before the first one trains
             changed(session.settings.train, cell)
-        rows = sweep(every, lambda cell: _train(session, cell, adapter), session.console.line)
+        if at_once > 1:
+            session.start_ray()  # before there are threads that would all do it
+        train = _train if at_once == 1 else _train_in_task
+        rows = sweep(
+            every, lambda cell: train(session, cell, adapter), session.console.line, at_once
+        )
         columns = ("dataset", "mode", *axes, "version", *COLUMNS)
         shown = [[_cell(row.get(column)) for column in columns] for row in rows]
         session.console.table(f"{len(rows)} runs", columns, shown)
@@ -66,6 +76,15 @@ def _train(session: Session, cell: Cell, adapter: str) -> Mapping[str, Any]:
         if finished_run(own, make_job(own, cell.dataset, cell.mode)) is None:
             session.start_ray()  # once for all cells
         return train_adapter(own, cell.dataset, adapter, cell.mode)
+
+
+def _train_in_task(session: Session, cell: Cell, adapter: str) -> Mapping[str, Any]:
+    settings = session.settings.model_copy(update={"train": changed(session.settings.train, cell)})
+    with Session(settings, session.console) as own:
+        job = make_job(own, cell.dataset, cell.mode)
+        if finished_run(own, job) is not None:
+            return train_adapter(own, cell.dataset, adapter, cell.mode)
+    return train_in_task(job.settings, cell, adapter)
 
 
 def _cell(value: Any) -> str:

@@ -1,5 +1,7 @@
 """The registry: what a name means, what moves, what never changes."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +44,23 @@ def test_bare_name_means_latest_until_something_is_promoted(registry: AdapterReg
     assert registry.resolve("tone") == AdapterRef("tone", "v1")
     assert str(registry.resolve("tone@latest")) == "tone@v3"
     assert str(registry.resolve("tone@v2")) == "tone@v2"
+
+
+def test_versions_published_at_the_same_time_are_all_there(
+    registry: AdapterRegistry, tmp_path: Path
+) -> None:
+    together = threading.Barrier(6, timeout=20)
+
+    def publish(number: int) -> None:
+        together.wait()
+        registry.publish(tmp_path / "made1", replace(MANIFEST, name="many", version=f"v{number}"))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(publish, range(6)))
+    assert {manifest.version for manifest in registry.versions("many")} == {
+        f"v{number}" for number in range(6)
+    }
+    assert registry.resolve("many").version in {f"v{number}" for number in range(6)}
 
 
 def test_rollback_goes_back_through_what_was_promoted(registry: AdapterRegistry) -> None:

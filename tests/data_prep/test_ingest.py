@@ -123,6 +123,7 @@ def test_other_chunking_is_built_beside_the_live_generation(
     small = settings.model_copy(update={"chunk": ChunkSettings(tokens=16, overlap=0)})
     new_index = describe_index(small, "rechunked", embedder.dimension)
     retriever = Retriever(embedder, index, settings.retrieval)
+    retriever.retrieve(old, ["?"])  # loads the embedder, which would take longer than the build
 
     def answers_while_half_built() -> bool:
         if not index.exists(new_index.collection) or not index.count(new_index.collection):

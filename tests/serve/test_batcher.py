@@ -121,7 +121,7 @@ def test_batcher_work_that_loses_a_result_is_an_error_and_no_hang() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.lists(st.integers(), max_size=12))))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_batcher_gives_everybody_their_own_and_keeps_to_its_bound(
     asked: list[tuple[str, list[int]]],
 ) -> None:

@@ -1,7 +1,7 @@
 """The bytes of tokens, for the spellings that tokenizers have."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
@@ -20,7 +20,6 @@ def pieces(byte_level: PreTrainedTokenizerFast) -> Pieces:
 
 
 # the packaged model's vocabulary lacks a few bytes of control characters and of rare planes
-@settings(deadline=None)
 @given(text=st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["C"]), max_size=40))
 def test_pieces_of_a_text_make_up_its_bytes(
     byte_level: PreTrainedTokenizerFast, pieces: Pieces, text: str

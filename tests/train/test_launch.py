@@ -1,5 +1,6 @@
 """Ray Train end to end: several workers, killed drivers and finished runs end in the same adapter."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from cluster.cli import load_verb
 from cluster.console import Console
 from cluster.models import base_model_path
 from cluster.resolve import load_settings
@@ -65,9 +67,10 @@ def train_without_ray(session: Session, tokenizer: Any, folder: Path) -> tuple[F
 def test_two_workers_reach_the_adapter_of_one(
     ray_cluster: None, tmp_path: Path, tiny_model: str, tokenizer: Any
 ) -> None:
-    session = open_session(
-        tmp_path / "home", tiny_model, TRAIN.model_copy(update={"num_workers": 2})
-    )
+    questions = tmp_path / "guard.jsonl"
+    questions.write_text(json.dumps({"question": "Who?", "choices": ["Ann", "Bob"], "answer": 1}))
+    guarded = {"num_workers": 2, "guard": str(questions)}
+    session = open_session(tmp_path / "home", tiny_model, TRAIN.model_copy(update=guarded))
     report = train_adapter(session, "lamps", "lamp", "raft")
     fit, _ = train_without_ray(session, tokenizer, tmp_path / "alone")
     assert report["steps"] == fit.progress.step == TRAIN.epochs * STEPS_PER_EPOCH
@@ -80,6 +83,7 @@ def test_two_workers_reach_the_adapter_of_one(
     expected = fit.optimiser.weights
     for name, weight in trained_weights(loaded).items():
         assert torch.allclose(weight, expected[name], atol=1e-5), name
+    assert session.adapters.manifest(ref).metrics["guard"]["questions"] == 1
     assert check_target(session, str(ref)) > 0
     again = train_adapter(session, "lamps", "lamp", "raft")
     assert again["unchanged"]
@@ -125,6 +129,19 @@ def test_all_weights_trained_become_a_model_that_can_be_trained_on(
     assert trained.keys() == plain.keys()
     assert not any(torch.equal(trained[name], plain[name]) for name in plain)
     assert train_adapter(session, "lamps", "lamp", "raft")["unchanged"]
+
+
+@pytest.mark.endurance
+def test_cells_of_a_sweep_train_at_once_as_tasks(
+    ray_cluster: None, tmp_path: Path, tiny_model: str
+) -> None:
+    train = TRAIN.model_copy(update={"epochs": 1, "cpus_per_worker": 1})
+    session = open_session(tmp_path / "home", tiny_model, train)
+    options = ["--dataset", "lamps", "--adapter", "lamp", "--mode", "raft", "--mode", "dsf"]
+    config = ["--config", str(tmp_path / "home" / "openbook.yaml")]
+    load_verb("sweep").main([*options, *config, "--at-once", "2"], standalone_mode=False)
+    modes = {manifest.mode for manifest in session.adapters.versions("lamp")}
+    assert modes == {"raft", "dsf"}
 
 
 def kill_after_checkpoint(run: Path, config: Path) -> None:

@@ -1,6 +1,7 @@
 """A grid is every combination once; wrong axes are refused before anything trains, failures stop nothing."""
 
 import csv
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,21 @@ def test_sweep_goes_on_after_a_run_that_failed() -> None:
         "train_loss": 0.5,
         "version": "v",
     }
+
+
+def test_sweep_at_once_keeps_the_order_and_the_failures() -> None:
+    together = threading.Barrier(2, timeout=20)
+
+    def train(cell: Cell) -> Mapping[str, Any]:
+        together.wait()  # nobody passes alone
+        if cell.values["seed"] == "2":
+            raise ConflictError("no")
+        return {"version": cell.values["seed"]}
+
+    grid = list(cells(["a"], ["raft"], {"seed": ["0", "1", "2", "3"]}))
+    rows = sweep(grid, train, lambda _: None, at_once=2)
+    assert [row.get("version") for row in rows] == ["0", "1", None, "3"]
+    assert rows[2]["error"] == "no"
 
 
 def test_table_as_csv_has_a_column_for_everything(tmp_path: Path) -> None:

@@ -1,0 +1,147 @@
+"""Training across the nodes of a Ray cluster ends in the adapter of one machine, also when a worker dies.
+
+The nodes are Ray's own of `ray.cluster_utils.Cluster`: processes on this machine that know each other by
+address only. The command runs beside them, as a user's does.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from ray.cluster_utils import Cluster
+from safetensors.torch import load_file
+
+from cluster.console import Console
+from cluster.resolve import load_settings
+from cluster.session import Session
+from tests.processes import start_openbook
+from tests.training_sets import TRAIN, publish_set
+from train.export import WEIGHTS, export
+from train.fit import Fit
+from train.job import make_job
+from train.loop import material
+from train.model import AnswerLoss, Base, build_model
+from train.optimiser import Alone
+
+pytestmark = [
+    pytest.mark.ray, pytest.mark.slow, pytest.mark.endurance, pytest.mark.timeout(400),
+]  # fmt: skip
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Two nodes with a CPU each."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    options = {"num_cpus": 1, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=options)
+    cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    yield str(cluster.address)
+    cluster.shutdown()
+
+
+def open_session(home: Path, model: str, address: str) -> Session:
+    """Two workers that fit on two nodes only."""
+    home.mkdir()
+    train = TRAIN.model_copy(update={"num_workers": 2, "epochs": 8, "checkpoint_steps": 2})
+    values = {
+        "home": str(home),
+        "models": {"base": model, "dtype": "float32"},
+        "ray": {"address": address},
+        "train": train.model_dump(mode="json"),
+    }
+    (home / "openbook.yaml").write_text(yaml.safe_dump(values))
+    settings = load_settings(file=home / "openbook.yaml", environ={}).settings
+    session = Session(settings, Console(quiet=True))
+    publish_set(session.store, 9)
+    return session
+
+
+def command(home: Path) -> list[str]:
+    config = str(home / "openbook.yaml")
+    return ["train", "--dataset", "lamps", "--adapter", "lamp", "--config", config]
+
+
+def weights_alone(session: Session, tokenizer: Any, folder: Path) -> dict[str, torch.Tensor]:
+    """What one process makes of the same run."""
+    job = make_job(session, "lamps", "raft")
+    model = build_model(Base(session.settings.models.base, "float32"), job.settings.train)
+    found = material(job, session, tokenizer)
+    fit = Fit(model, AnswerLoss(model, "float32"), found, job.settings.train, Alone())
+    while not fit.done:
+        fit.step()
+    export(model, tokenizer, job.base, folder)
+    return load_file(folder / WEIGHTS)
+
+
+def trained(session: Session, cache: Path) -> dict[str, torch.Tensor]:
+    folder = session.adapters.fetch(session.adapters.resolve("lamp"), cache)
+    return load_file(folder / WEIGHTS)
+
+
+def close(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return all(torch.allclose(left[name], right[name], atol=1e-4) for name in left)
+
+
+def train_workers(address: str) -> list[int]:
+    """Processes of Ray Train whose node belongs to the cluster."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        pid = int(path.parent.name)
+        if "RayTrainWorker" in _said(pid) and address in _said(_parent(pid)):
+            found.append(pid)
+    return sorted(found)
+
+
+def _said(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def _parent(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("PPid:")))
+
+
+def test_two_nodes_reach_the_adapter_of_one(
+    address: str, tmp_path: Path, tiny_model: str, tokenizer: Any
+) -> None:
+    home = tmp_path / "home"
+    session = open_session(home, tiny_model, address)
+    process = start_openbook(command(home), {})
+    said = process.communicate(timeout=300)[1]
+    assert process.returncode == 0, said
+    expected = weights_alone(session, tokenizer, tmp_path / "alone")
+    assert close(trained(session, tmp_path / "cache"), expected)
+
+
+def test_worker_killed_mid_run_is_replaced_and_the_run_ends_in_the_same_adapter(
+    address: str, tmp_path: Path, tiny_model: str, tokenizer: Any
+) -> None:
+    home = tmp_path / "home"
+    session = open_session(home, tiny_model, address)
+    ledger = home / "store" / "runs" / make_job(session, "lamps", "raft").run
+    ledger /= "checkpoint_manager_snapshot.json"
+    process = start_openbook(command(home), {})
+    while not (ledger.is_file() and "checkpoint_" in ledger.read_text()):
+        assert process.poll() is None, process.communicate()[1]
+    workers = train_workers(address)
+    assert workers, "no worker of Ray Train was found"
+    os.kill(workers[0], signal.SIGKILL)
+    said = process.communicate(timeout=300)[1]
+    assert process.returncode == 0, said
+    expected = weights_alone(session, tokenizer, tmp_path / "alone")
+    assert close(trained(session, tmp_path / "cache"), expected)
+    ref = session.adapters.resolve("lamp")
+    assert session.adapters.manifest(ref).metrics["resumed_step"] > 0
