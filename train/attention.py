@@ -29,6 +29,20 @@ def register() -> None:
     ALL_ATTENTION_FUNCTIONS.register(NAME, attend)
 
 
+def check_window(config: Any, max_tokens: int) -> None:
+    """SettingsError when a model of this configuration attends to less than a whole text.
+
+    Told before a run; `attend` sees only what comes.
+    """
+    window = getattr(config, "sliding_window", None)
+    if window is None or not getattr(config, "use_sliding_window", True) or max_tokens <= window:
+        return
+    raise SettingsError(
+        f"train.packing: the model attends to windows of {window} tokens, train.max_tokens is "
+        f"{max_tokens}; lower it to {window}, or set train.packing=false"
+    )
+
+
 @torch.compiler.disable  # the lengths differ with every row
 def attend(
     module: Module, query: Tensor, key: Tensor, value: Tensor, _mask: None, **kwargs: Any

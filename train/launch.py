@@ -25,6 +25,7 @@ from cluster.leases import Lease
 from cluster.models import base_model_path
 from cluster.session import Session
 from cluster.settings import TrainSettings
+from train.attention import check_window
 from train.board import Board
 from train.estimate import Estimate, check_fits, estimate_run, model_shape
 from train.guard import ChoiceQuestion, read_questions
@@ -99,13 +100,16 @@ def foresee(session: Session, job: Job) -> tuple[int, Estimate]:
 
     InputError when there is nothing to train on, SettingsError when it cannot run so or will not fit.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
+    settings = job.settings.train
     base = Base(base_model_path(job.settings), job.dtype, _device(job))
+    if settings.packing:
+        config = AutoConfig.from_pretrained(base.path).get_text_config()
+        check_window(config, settings.max_tokens)
     found = material(job, session, AutoTokenizer.from_pretrained(base.path))
     _check_examples(job, found)
     _check_watching(job, found)
-    settings = job.settings.train
     available = memory_per_worker(session)
     estimate = estimate_run(model_shape(base, settings), found, settings, base, available)
     check_fits(estimate, settings)

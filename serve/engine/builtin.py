@@ -195,7 +195,8 @@ class BuiltinEngine:
         stream.fail(error)
 
     def _leave(self, stream: Stream) -> None:
-        if self._streams.pop(stream.row, None) is None or stream.row.finish:
+        # a row that is finished but whose last chunk is still on its way was cancelled, too
+        if self._streams.pop(stream.row, None) is None or stream.ended:
             return
         stream.row.task.cancelled = True
         self._counts["cancelled"] += 1

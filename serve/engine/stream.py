@@ -10,16 +10,21 @@ from serve.engine.row import Row
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """Chunks pile up here while the caller is busy; used on the event loop only."""
+    """Chunks pile up here while the caller is busy; used on the event loop only.
+
+    `ended`: the last chunk is here, taken or not.
+    """
 
     row: Row
     chunks: list[GenerationChunk] = field(default_factory=list)
     error: Exception | None = None
+    ended: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, chunk: GenerationChunk) -> None:
         """Hand over the next chunk."""
         self.chunks.append(chunk)
+        self.ended = chunk.finish_reason is not None
         self.news.set()
 
     def fail(self, error: Exception) -> None:

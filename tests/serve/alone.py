@@ -18,6 +18,8 @@ class Alone:
         self._model = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
 
     def prompt_1T(self, asked: GenerationRequest) -> torch.Tensor:
+        if asked.prompt_ids:
+            return torch.tensor([asked.prompt_ids])
         ids_1T = self._tokenizer.apply_chat_template(
             list(asked.messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
         )["input_ids"]

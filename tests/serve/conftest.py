@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 from cluster.adapters import AdapterRegistry
 from cluster.objects import LocalStore
 from cluster.settings import ServeSettings
-from tests.serve.engines import Alone
+from tests.serve.alone import Alone
 from tests.serve.fakes import ScriptedEngine, StaticRetriever
 from tests.serve.house import QUOTING, TEXTS, House
 from tests.serve.published import make_hits, publish

@@ -1,15 +1,12 @@
-"""Engines for tests by kind, what is asked of them, and the reference: each request alone."""
+"""Engines for tests by kind, and what is asked of them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from serve.engine.builtin import BuiltinConfig, BuiltinEngine
 from serve.engine.packed_model import ModelConfig
@@ -83,27 +80,3 @@ async def collect(engine: Engine, asked: GenerationRequest) -> tuple[str, list[i
         text, ids, finish = text + chunk.text, [*ids, *chunk.token_ids], chunk.finish_reason
     assert finish is not None
     return text, ids, finish
-
-
-class Alone:
-    """transformers' generate with one adapter, or none, and nothing else running."""
-
-    def __init__(self, path: str, adapter: Path | None) -> None:
-        self._tokenizer = AutoTokenizer.from_pretrained(path)
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-        self._model = model if adapter is None else PeftModel.from_pretrained(model, str(adapter))
-
-    def __call__(self, asked: GenerationRequest) -> list[int]:
-        ids_1T = torch.tensor([asked.prompt_ids or self._encode(asked)])
-        out = self._model.generate(
-            input_ids=ids_1T,
-            attention_mask=torch.ones_like(ids_1T),
-            max_new_tokens=asked.sampling.max_tokens,
-            do_sample=False,
-        )
-        return out[0, ids_1T.shape[1] :].tolist()
-
-    def _encode(self, asked: GenerationRequest) -> list[int]:
-        return self._tokenizer.apply_chat_template(
-            list(asked.messages), add_generation_prompt=True, return_dict=True
-        )["input_ids"]

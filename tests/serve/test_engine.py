@@ -14,7 +14,8 @@ import pytest
 
 from cluster.errors import NotFoundError, UnavailableError, UsageError
 from serve.engine.protocol import Engine, GenerationRequest
-from tests.serve.engines import ENGINES, Alone, Limits, collect, prompt, request, run, running
+from tests.serve.alone import Alone
+from tests.serve.engines import ENGINES, Limits, collect, prompt, request, run, running
 
 pytestmark = pytest.mark.parametrize("kind", sorted(ENGINES))
 
@@ -65,7 +66,7 @@ def test_engine_mixed_dynamic_load_equals_generate_alone(
         results = [await late, *[await task for task in rest]]
         outputs = set()
         for one, (_, ids, _) in zip(asked, results, strict=True):
-            assert ids == alone[one.adapter](one)
+            assert ids == alone[one.adapter].ids(one)
             outputs.add(tuple(ids[:3]))
         assert len(outputs) > 8
         stats = engine.stats()
@@ -88,7 +89,7 @@ def test_engine_known_prefix_is_not_computed_again_and_changes_nothing(
             for asked in (prompt(one, adapter) for one in ids):
                 chunks = [chunk async for chunk in engine.generate(asked)]
                 got = [token for chunk in chunks for token in chunk.token_ids]
-                assert got == alone[adapter](asked)
+                assert got == alone[adapter].ids(asked)
                 cached.append(chunks[-1].cached_tokens)
             assert cached == [0, 80, 79]  # the last token is always computed
         assert engine.stats().cached_tokens == 2 * (80 + 79)
@@ -108,7 +109,7 @@ def test_engine_requests_that_arrive_together_compute_their_prefix_once(
 
     async def together(engine: Engine) -> None:
         results = await asyncio.gather(*(collect(engine, one) for one in asked))
-        assert [ids for _, ids, _ in results] == [alone[None](one) for one in asked]
+        assert [ids for _, ids, _ in results] == [alone[None].ids(one) for one in asked]
         assert engine.stats().cached_tokens == 4 * 100
 
     run(tiny_model, together, kind=kind)

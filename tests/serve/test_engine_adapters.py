@@ -8,7 +8,8 @@ import pytest
 
 from cluster.errors import ConflictError
 from serve.engine.protocol import Engine
-from tests.serve.engines import ENGINES, Alone, Limits, collect, prompt, request, run
+from tests.serve.alone import Alone
+from tests.serve.engines import ENGINES, Limits, collect, prompt, request, run
 from tests.serve.tiny import LINEARS, save_adapter
 
 pytestmark = pytest.mark.parametrize("kind", sorted(ENGINES))
@@ -86,6 +87,6 @@ def test_engine_many_adapters_of_one_batch_beyond_the_resident_ranks(
             await engine.load_adapter(name, folder)
         results = await asyncio.gather(*(collect(engine, one) for one in asked))
         for one, (_, ids, _) in zip(asked, results, strict=True):
-            assert ids == Alone(tiny_model, folders[one.adapter or ""])(one)
+            assert ids == Alone(tiny_model, folders[one.adapter or ""]).ids(one)
 
     run(tiny_model, crowd, Limits(max_batch=10, hot_ranks=16), kind)

@@ -20,7 +20,8 @@ from transformers import (
 from cluster.errors import ConflictError, SettingsError
 from serve.engine.builtin import BuiltinEngine
 from serve.engine.protocol import Engine
-from tests.serve.engines import Alone, Limits, collect, prompt, run, running
+from tests.serve.alone import Alone
+from tests.serve.engines import Limits, collect, prompt, run, running
 from tests.serve.tiny import LINEARS, save_adapter
 
 SMALL = {
@@ -72,7 +73,7 @@ def test_engine_other_architectures_give_what_generate_gives(model: str, tmp_pat
         await engine.load_adapter("a@1", adapter)
         results = await asyncio.gather(*(collect(engine, one) for one in asked))
         for one, (_, ids, _) in zip(asked, results, strict=True):
-            assert ids == alone[one.adapter](one)
+            assert ids == alone[one.adapter].ids(one)
 
     run(model, ask, Limits(max_batch=6, step_tokens=32))
 

@@ -1,6 +1,8 @@
 """The loss is Hugging Face's own, computed on fewer logits; a new adapter changes nothing."""
 
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM
 
 from cluster.errors import SettingsError
 from tests.training_sets import TRAIN, examples
+from train.attention import check_window
 from train.batches import micro_batches, pack
 from train.encoding import Encoded
 from train.examples import Encoder
@@ -74,6 +77,22 @@ def test_model_that_attends_in_another_way_is_to_be_trained_unpacked(
     loss = AnswerLoss(build_model(Base(str(tmp_path), "float32"), TRAIN), "float32")
     with pytest.raises(SettingsError, match=r"a window of 16 tokens.*train\.packing=false"):
         loss(pack(texts))
+
+
+@pytest.mark.parametrize(
+    ("config", "fits"),
+    [
+        ({"sliding_window": 16}, False),
+        ({"sliding_window": 64}, True),
+        ({"sliding_window": 16, "use_sliding_window": False}, True),
+        ({}, True),
+    ],
+)
+def test_window_smaller_than_a_text_is_told_before_the_run(
+    config: dict[str, Any], fits: bool
+) -> None:
+    with nullcontext() if fits else pytest.raises(SettingsError, match="lower it to 16"):
+        check_window(SimpleNamespace(**config), max_tokens=64)
 
 
 @pytest.mark.parametrize("budget", [1, 700, 10_000])
