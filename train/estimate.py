@@ -3,7 +3,8 @@
 Weights and optimiser are counted exactly, from a skeleton of the model without memory (PyTorch's meta
 device) and texts of the set itself. Activations follow what PyTorch keeps of a Llama-like layer for the
 backward pass, and time the floating-point operations (Kaplan et al. 2020, section 2.1) at the share of a
-matrix product's speed that training reaches here; both are good to about a third.
+matrix product's speed that training reaches here; both are good to about a third, but a model too small
+to keep a GPU busy takes longer.
 Letters: N parameters, T tokens.
 """
 
