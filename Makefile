@@ -1,4 +1,4 @@
-# make demo: the whole loop on the shipped corpus · make test: lint, types, tests · make test-vllm: the vLLM engine on the CPU · make setup: only .venv
+# make demo: the whole loop on the shipped corpus · make test: lint, types, tests · make test-long: tests of a minute each · make test-vllm: the vLLM engine on the CPU · make setup: only .venv
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,7 @@ VLLM_STAMP = $(VLLM_VENV)/.ready
 VLLM_PIP = $(VLLM_VENV)/bin/python -m pip install --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-endurance test-vllm lint format clean
+.PHONY: help setup demo test test-fast test-long test-endurance test-vllm lint format clean
 
 help:
 	@grep -E '^# make' $(MAKEFILE_LIST) | tr '·' '\n'
@@ -37,6 +37,9 @@ test: $(STAMP) lint
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m 'not slow and not ray'
+
+test-long: $(STAMP)
+	$(BIN)/python -m pytest -m 'long and not endurance' --durations=20
 
 test-endurance: $(STAMP)
 	$(BIN)/python -m pytest -m endurance

@@ -113,6 +113,7 @@ def test_only_what_changed_is_written_and_lost_vectors_come_back(
     assert index.chunk_ids(collection) == after
 
 
+@pytest.mark.long
 @pytest.mark.ray
 def test_other_chunking_is_built_beside_the_live_generation(
     built: Built, index: VectorStore, embedder: Embedder
@@ -196,6 +197,7 @@ def test_few_documents_are_ingested_without_ray_and_to_the_same_end(built: Built
     assert durable_state(built.settings, "few", report["generation"]) == built.durable
 
 
+@pytest.mark.long
 @pytest.mark.ray
 def test_killed_ingest_ends_as_if_it_had_not_been(built: Built, index: VectorStore) -> None:
     settings, store = built.settings, open_store(built.settings)

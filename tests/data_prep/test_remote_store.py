@@ -20,7 +20,7 @@ from tests.faulty_http import Fault, faulty_proxy
 from tests.processes import run_openbook
 from tests.real_corpus import Built, durable_state, environment, here, run_ingest
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(300)]
 # one request in eleven fails, in every way that is over when the client asks again
 PASSING: tuple[Fault, ...] = ("500", "cut before", "cut after", "503", "cut body")
 

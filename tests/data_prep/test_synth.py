@@ -52,6 +52,7 @@ def examples(settings: Settings, spec: str) -> list[RaftExample]:
     return [example for split in SPLITS for example in datasets.read(spec, split)]
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.timeout(180)
@@ -92,6 +93,7 @@ def test_set_is_built_once_and_does_not_depend_on_workers(built: Built, tmp_path
     assert examples(settings, "again") == found
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.timeout(240)

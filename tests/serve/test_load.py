@@ -26,7 +26,7 @@ from tests.serve.live import Server, at_work, run_server
 from tests.serve.published import publish
 from tests.serve.tiny import LINEARS, save_adapter, save_tiny_model
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 
 ADAPTERS = [f"adapter-{n}" for n in range(8)]
 REQUESTS, AT_ONCE = 500, 32

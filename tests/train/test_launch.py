@@ -90,6 +90,7 @@ def test_two_workers_reach_the_adapter_of_one(
     assert again["version"] == report["version"]
 
 
+@pytest.mark.long
 def test_driver_killed_mid_run_and_run_again_ends_in_the_same_version(
     ray_cluster: None, tmp_path: Path, tiny_model: str, tokenizer: Any
 ) -> None:
@@ -131,7 +132,7 @@ def test_all_weights_trained_become_a_model_that_can_be_trained_on(
     assert train_adapter(session, "lamps", "lamp", "raft")["unchanged"]
 
 
-@pytest.mark.endurance
+@pytest.mark.long
 def test_cells_of_a_sweep_train_at_once_as_tasks(
     ray_cluster: None, tmp_path: Path, tiny_model: str
 ) -> None:
