@@ -29,7 +29,7 @@ from train.model import AnswerLoss, Base, build_model
 from train.optimiser import Alone
 
 pytestmark = [
-    pytest.mark.ray, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400),
+    pytest.mark.ray, pytest.mark.slow, pytest.mark.endurance, pytest.mark.timeout(400),
 ]  # fmt: skip
 
 
