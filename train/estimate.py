@@ -104,18 +104,18 @@ def estimate_run(
     shape: Shape, material: Material, settings: TrainSettings, base: Base, available: int | None
 ) -> Estimate:
     """What a run takes; `available` bytes of memory are free for each worker."""
-    texts, skipped = _sample(material)
+    texts, looked_at, skipped = _sample(material)
     longest = max(len(text.ids) for text in texts)
     row = max(settings.micro_batch_tokens if settings.packing else 1, longest)
     supervised = sum(text.supervised for text in texts) / sum(len(text.ids) for text in texts)
-    mean = sum(len(text.ids) for text in texts) / (len(texts) + skipped)
+    mean = sum(len(text.ids) for text in texts) / looked_at
     tokens = round(mean * len(material.schedule.examples) * settings.epochs)
     return Estimate(
         weights=_weights(shape, settings, base.dtype),
         optimiser=shape.trained * (16 if settings.keep == "best" else 12),
         activations=_activations(shape, settings, base.dtype, row, round(row * supervised)),
         tokens=tokens,
-        skipped_share=round(skipped / (len(texts) + skipped), 4),
+        skipped_share=round(skipped / looked_at, 4),
         seconds=_seconds(shape, settings, base, tokens),
         available=available,
     )
@@ -148,15 +148,16 @@ def _clock(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if seconds > 5400 else f"{max(1, round(seconds / 60))} min"
 
 
-def _sample(material: Material) -> tuple[Sequence[Encoded], int]:
-    """Texts of examples spread over the set, and how many examples there do not fit."""
+def _sample(material: Material) -> tuple[Sequence[Encoded], int, int]:
+    """Texts of examples spread over the set, of how many, and how many of these do not fit."""
     examples = material.schedule.examples
     spread = islice(examples, 0, None, max(1, len(examples) // _SAMPLE))
     tried = [material.encoding.texts(example, 0) for example in spread]
     if not any(tried):  # some example fits, or the run would not have come this far
         every = (material.encoding.texts(example, 0) for example in examples)
         tried.append(next(texts for texts in every if texts))
-    return [text for texts in tried for text in texts], sum(not texts for texts in tried)
+    texts = [text for found in tried for text in found]
+    return texts, len(tried), sum(not found for found in tried)
 
 
 def _weights(shape: Shape, settings: TrainSettings, dtype: str) -> int:

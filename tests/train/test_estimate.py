@@ -7,12 +7,13 @@ import pytest
 
 from cluster.errors import SettingsError
 from cluster.settings import TrainSettings
-from tests.training_sets import TRAIN, examples
+from tests.training_sets import TRAIN, examples, packed_texts
 from train.batches import Schedule
 from train.estimate import Estimate, check_fits, estimate_run, model_shape
 from train.examples import Encoder
 from train.material import Material
 from train.model import Base, build_model, trained_weights
+from train.packed_texts import PackedTextEncoder
 
 GIB = 1 << 30
 SMALL = Estimate(GIB, GIB, GIB, tokens=9, skipped_share=0.0, seconds=60.0, available=8 * GIB)
@@ -40,6 +41,19 @@ def test_estimate_counts_the_tokens_of_all_epochs(tiny_model: str, tokenizer: An
     assert found.skipped_share == 0.0
     assert found.seconds is not None
     assert found.as_json()["available_gib"] is None
+
+
+def test_examples_of_several_texts_are_counted_whole(tiny_model: str, tokenizer: Any) -> None:
+    chosen, base = settings(epochs=1), Base(tiny_model, "float32")
+    rows, encoder = packed_texts(6), PackedTextEncoder(tokenizer, 512)
+    found = estimate_run(
+        model_shape(base, chosen),
+        Material(Schedule(rows, 4, 1, 0), (), encoder, seed=1),
+        chosen,
+        base,
+        None,
+    )
+    assert found.tokens == sum(len(t.ids) for row in rows for t in encoder.texts(row, 0))
 
 
 def test_memory_grows_with_the_row_and_shrinks_with_checkpointing(
