@@ -4,12 +4,16 @@ What travels is pickled between processes of one run and never stored.
 """
 
 import pickle
+from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 
 from cluster.corpora import Generation
 from cluster.models import base_tokenizer
+from cluster.records import Hit
+from cluster.retrieval import Wanted
 from cluster.session import Session
 from cluster.settings import Settings
 from data_prep.sets.lengths import Lengths
@@ -51,14 +55,27 @@ class BuildExamples:
         return pa.table({"built": [pickle.dumps(example) for example in built]})
 
     def _build(self, tasks: Sequence[Task]) -> list[Built | Rejection]:
-        questions = [task.question.question for task in tasks]
-        depths = [self._depth(task) for task in tasks]
-        hits = self._retriever.retrieve(self._generation, questions, top_k=max(depths))
-        # cut to the task's own depth: who shares its batch must not matter
-        return [
-            self._builder.build(task, found[:depth])
-            for task, found, depth in zip(tasks, hits, depths, strict=True)
-        ]
+        hits = self._hits(tasks)
+        return [self._builder.build(task, hits[task.question.id]) for task in tasks]
+
+    def _hits(self, tasks: Sequence[Task]) -> dict[str, list[Hit]]:
+        """What the retriever finds for each, by question id: who shares its batch must not matter.
+
+        A model's sums differ in the last digits with the batch around a text, so questions are embedded
+        one by one; the number of candidates follows the depth, so each depth is a search of its own.
+        """
+        by_depth: dict[int, list[Task]] = defaultdict(list)
+        for task in tasks:
+            by_depth[self._depth(task)].append(task)
+        hits: dict[str, list[Hit]] = {}
+        for depth, alike in by_depth.items():
+            questions = [task.question.question for task in alike]
+            vectors_QE = np.concatenate([self._retriever.embed([text]) for text in questions])
+            found = self._retriever.search(
+                self._generation, questions, vectors_QE, Wanted(top_k=depth)
+            )
+            hits |= dict(zip((task.question.id for task in alike), found, strict=True))
+        return hits
 
     def _depth(self, task: Task) -> int:
         """Deep enough that distractors remain when the oracle documents are taken out."""
