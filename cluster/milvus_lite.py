@@ -2,17 +2,20 @@
 
 `<home>/milvus/server.json` names the running server (pid, port). Every process that uses it holds a
 shared lock on `users.lock`; whoever is the last to leave stops the server. The kernel drops locks of
-killed processes, so a server orphaned by a crash is found, used and stopped by the next command.
+killed processes, so a server orphaned by a crash is found, used and stopped by the next command. A
+server that dies while somebody uses it is started again, at the port that its users know.
 Always one worker thread: with more, Milvus Lite loses acknowledged rows when it is killed.
 """
 
 import fcntl
 import json
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +28,9 @@ from cluster.errors import UnavailableError
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 _POLL_S = 0.05
+_WATCH_S = 1.0
+
+_LOG = logging.getLogger(__name__)
 
 
 class EmbeddedMilvus:
@@ -34,6 +40,8 @@ class EmbeddedMilvus:
         self._folder = folder.absolute()
         self._state = self._folder / "server.json"
         self._users: IO[str] | None = None
+        self._left = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="embedded Milvus", daemon=True)
         self.uri = ""
 
     def __enter__(self) -> Self:
@@ -43,6 +51,7 @@ class EmbeddedMilvus:
             fcntl.flock(self._users, fcntl.LOCK_SH)
             port = self._running() or self._start()
         self.uri = f"http://127.0.0.1:{port}"
+        self._watcher.start()
         return self
 
     def __exit__(
@@ -53,6 +62,8 @@ class EmbeddedMilvus:
     ) -> None:
         if self._users is None:
             return
+        self._left.set()
+        self._watcher.join()
         with self._starting():
             try:
                 fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -70,18 +81,41 @@ class EmbeddedMilvus:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    def _watch(self) -> None:
+        """Start a server again that died: nobody stops one that has users."""
+        while not self._left.wait(_WATCH_S):
+            if self._is_alive():
+                continue
+            with self._starting():
+                if self._is_alive():
+                    continue  # another user was faster
+                try:
+                    self._start()
+                except UnavailableError as error:
+                    _LOG.warning("%s; trying again", error)
+
+    def _is_alive(self) -> bool:
+        state = self._known()
+        return state is not None and _is_ours(state["pid"], self._folder)
+
     def _running(self) -> int | None:
-        try:
-            state = json.loads(self._state.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
-            return None
-        if _is_ours(state["pid"], self._folder) and _answers(state["port"]):
-            return int(state["port"])
+        state = self._known()
+        if state and self._is_alive() and _answers(state["port"]):
+            return state["port"]
         return None
 
+    def _known(self) -> dict[str, int] | None:
+        """What is written down of the server: `pid` and `port`."""
+        try:
+            return dict(json.loads(self._state.read_text()))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+
     def _start(self) -> int:
+        """The port of a new server: that of the one before where it is free."""
+        known = self._known()
         self._stop()
-        port = _free_port()
+        port = known["port"] if known and _is_free(known["port"]) else _free_port()
         log = self._folder / "server.log"
         command = [sys.executable, "-m", "milvus_lite", "server"]
         command += ["--data-dir", str(self._folder / "data"), "--host", "127.0.0.1"]
@@ -103,10 +137,10 @@ class EmbeddedMilvus:
         return port
 
     def _stop(self) -> None:
-        try:
-            pid = int(json.loads(self._state.read_text())["pid"])
-        except (FileNotFoundError, json.JSONDecodeError):
+        known = self._known()
+        if known is None:
             return
+        pid = known["pid"]
         deadline = time.monotonic() + STOP_TIMEOUT_S
         number = signal.SIGTERM
         while _is_ours(pid, self._folder):
@@ -139,6 +173,16 @@ def _answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # past connections that end
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _free_port() -> int:

@@ -1,12 +1,16 @@
 """The embedded server: shared by processes, stopped by the last, its rows safe when one is killed."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 
+from cluster.errors import UnavailableError
 from cluster.milvus_lite import EmbeddedMilvus
 from cluster.records import Chunk
 from cluster.settings import MilvusSettings
@@ -60,3 +64,25 @@ def test_collection_is_searched_after_the_server_was_restarted(tmp_path: Path) -
         assert [hit.chunk.chunk_id for hit in hits[0]] == ["c1"]
         assert store.chunk_ids("kept") == {"c1"}
         store.close()
+
+
+def test_embedded_server_that_dies_is_started_again_where_its_users_look(tmp_path: Path) -> None:
+    with EmbeddedMilvus(tmp_path) as server, EmbeddedMilvus(tmp_path) as other:
+        store = VectorStore(MilvusSettings(timeout_s=5), server.uri)
+        store.ensure("kept", 3)
+        chunk = Chunk("c1", "d", "u", "t", "text", None, 0, 4, 1)
+        store.upsert("kept", [chunk], np.eye(1, 3, dtype=np.float32))
+        pid = json.loads((tmp_path / "server.json").read_text())["pid"]
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                hits = store.search("kept", ["text"], np.eye(1, 3, dtype=np.float32), HYBRID)
+                break
+            except UnavailableError:
+                assert time.monotonic() < deadline, "the server did not come back"
+        assert [hit.chunk.chunk_id for hit in hits[0]] == ["c1"]
+        assert json.loads((tmp_path / "server.json").read_text())["pid"] != pid
+        assert other.uri == server.uri
+        store.close()
+    assert not (tmp_path / "server.json").exists()

@@ -220,13 +220,49 @@ def test_second_server_on_a_busy_port_is_told_so(server: Server) -> None:
     assert port in error["message"]
 
 
-def test_milvus_killed_degrades_auto_and_fails_on(server: Server) -> None:
-    """The last test of this server: it takes its Milvus away."""
-    os.kill(json.loads((server.home / "milvus" / "server.json").read_text())["pid"], signal.SIGKILL)
+def milvus(server: Server) -> int:
+    return int(json.loads((server.home / "milvus" / "server.json").read_text())["pid"])
+
+
+def test_milvus_that_hangs_degrades_auto_and_fails_on(server: Server) -> None:
     ask = server.client(timeout=40).chat.completions.create
-    reply = ask(model="base", messages=QUESTION, extra_body={"rag": {"corpus": "lamps"}})
-    assert reply.rag["status"] == "degraded"
-    assert "Milvus" in reply.rag["reason"]
-    with pytest.raises(openai.InternalServerError) as caught:
-        ask(model="base", messages=QUESTION, extra_body=RAG)
-    assert caught.value.status_code == 503
+    os.kill(milvus(server), signal.SIGSTOP)
+    try:
+        reply = ask(model="base", messages=QUESTION, extra_body={"rag": {"corpus": "lamps"}})
+        assert reply.rag["status"] == "degraded"
+        assert "Milvus" in reply.rag["reason"]
+        with pytest.raises(openai.InternalServerError) as caught:
+            ask(model="base", messages=QUESTION, extra_body=RAG)
+        assert caught.value.status_code == 503
+    finally:
+        os.kill(milvus(server), signal.SIGCONT)
+
+
+def test_milvus_killed_under_load_is_no_failed_request_and_comes_back(server: Server) -> None:
+    killed = asyncio.Event()
+    back = asyncio.Event()
+    statuses: list[str] = []
+
+    async def caller(client: AsyncOpenAI) -> None:
+        while not back.is_set():
+            asked_after = killed.is_set()
+            reply = await client.chat.completions.create(
+                model="base", messages=QUESTION, extra_body={"rag": {"corpus": "lamps"}}
+            )
+            statuses.append(reply.rag["status"])  # type: ignore[attr-defined]
+            if len(statuses) >= 12 and not killed.is_set():
+                os.kill(milvus(server), signal.SIGKILL)
+                killed.set()
+            if asked_after and reply.rag["status"] == "used":  # type: ignore[attr-defined]
+                back.set()
+
+    async def main() -> None:
+        async with AsyncOpenAI(
+            base_url=f"{server.url}/v1", api_key="none", max_retries=0
+        ) as client:
+            await asyncio.wait_for(asyncio.gather(*(caller(client) for _ in range(6))), 100)
+
+    before = milvus(server)
+    asyncio.run(main())
+    assert {*statuses} <= {"used", "degraded"}
+    assert milvus(server) != before
