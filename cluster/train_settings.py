@@ -18,7 +18,8 @@ class TrainSettings(Section):
     `method` says what is trained: an adapter (lora; qlora: on a base of 4 bits), or weights that make a
     model of its own (dora, full). Without `learning_rate` the peak is 1e-3, 5e-5 for full. `packing` lays the
     texts of a micro-batch one after the other, each blind to the others; without it every text is a
-    micro-batch, for models whose attention does more than look back.
+    micro-batch, for models whose attention does more than look back. Of `full` each of several workers keeps
+    a part of every weight and its moments (FSDP2); each reads the whole model into its host's memory first.
 
     With `min_workers` training begins with as many workers between the two as there is room for, and grows
     or shrinks with the cluster; batches stay as they are. `accelerator_type` (such as H100) and

@@ -22,6 +22,7 @@ from train.encoding import Encoded
 from train.material import Material
 from train.methods import freezes_base
 from train.model import Base, build_skeleton, trained_weights
+from train.sharding import shards
 
 _GIB = 1 << 30
 _SAMPLE = 256  # texts looked at for lengths
@@ -110,9 +111,12 @@ def estimate_run(
     supervised = sum(text.supervised for text in texts) / sum(len(text.ids) for text in texts)
     mean = sum(len(text.ids) for text in texts) / looked_at
     tokens = round(mean * len(material.schedule.examples) * settings.epochs)
+    workers = settings.min_workers or settings.num_workers
+    parts = workers if shards(settings, workers) else 1
     return Estimate(
-        weights=_weights(shape, settings, base.dtype),
-        optimiser=shape.trained * (16 if settings.keep == "best" else 12),
+        weights=_weights(shape, settings, base.dtype) // parts
+        + _gathered(shape, base.dtype, parts),
+        optimiser=shape.trained * (16 if settings.keep == "best" else 12) // parts,
         activations=_activations(shape, settings, base.dtype, row, round(row * supervised)),
         tokens=tokens,
         skipped_share=round(skipped / looked_at, 4),
@@ -132,7 +136,10 @@ def check_fits(estimate: Estimate, settings: TrainSettings) -> None:
             ", or set train.gradient_checkpointing=true")
         )  # fmt: skip
     elif not freezes_base(settings):
-        change = "train an adapter instead (train.method=lora)"
+        change = (
+            "train an adapter instead (train.method=lora), or share the model out over more workers "
+            "(train.num_workers)"
+        )
     elif settings.use_gpu and settings.method != "qlora":
         change = "keep the base in 4 bits (train.method=qlora)"
     else:
@@ -167,6 +174,14 @@ def _weights(shape: Shape, settings: TrainSettings, dtype: str) -> int:
         quantised = min(shape.linear, frozen)
         return int(quantised * _NF4_BYTES) + (frozen - quantised) * size + shape.trained * 4
     return frozen * size + shape.trained * 4
+
+
+def _gathered(shape: Shape, dtype: str, parts: int) -> int:
+    """What a sharded model puts together while it computes: two layers, embedding and head."""
+    if parts == 1:
+        return 0
+    layers = 2 * shape.parameters // shape.layers
+    return (layers + 2 * shape.vocabulary * shape.hidden) * getattr(torch, dtype).itemsize
 
 
 def _activations(

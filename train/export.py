@@ -5,10 +5,12 @@ path of the base model on this machine, so an adapter's configuration is written
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from cluster.artifacts import file_hash
 from cluster.keys import content_id
@@ -34,18 +36,17 @@ def export(model: Any, tokenizer: Any, base: str, folder: Path) -> None:
     (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), "utf-8")
 
 
-def export_model(model: Any, tokenizer: Any, dtype: str, folder: Path) -> None:
-    """Write the whole model in `dtype` and its tokenizer, as transformers does.
-
-    A DoRA adapter becomes part of the weights first, in float32: `model` has none afterwards.
-    """
+def merged(model: Any) -> Any:
+    """A model without adapter: a DoRA adapter becomes part of the weights, in float32, and is gone."""
     from peft import PeftModel
 
+    return model.float().merge_and_unload() if isinstance(model, PeftModel) else model
+
+
+def export_model(whole: Any, state: Mapping[str, Tensor], tokenizer: Any, folder: Path) -> None:
+    """Write a whole model with the weights `state` and its tokenizer, as transformers does."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(folder)
-    whole = model.float().merge_and_unload() if isinstance(model, PeftModel) else model
-    wanted = getattr(torch, dtype)
-    state = {name: part.detach().to("cpu", wanted) for name, part in whole.state_dict().items()}
     # saved from a twin: `whole` stays in float32, which transformers would write as the model's dtype
     with torch.device("meta"):
         twin = type(whole)(whole.config)

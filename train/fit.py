@@ -14,13 +14,14 @@ import torch
 from cluster.keys import seed_of
 from cluster.settings import TrainSettings
 from train.batches import MicroBatch, micro_batches, pack, share
-from train.encoding import Encoded, Item
+from train.encoding import IGNORE, Encoded, Item
 from train.material import Material
 from train.model import AnswerLoss, trained_weights
 from train.optimiser import NotFiniteError, Optimiser, Peers
 from train.progress import Progress
 
 _SHOWN_IDS = 8
+_NOTHING = Encoded([0, 0], [IGNORE, IGNORE])  # a text that teaches nothing
 
 
 class DivergedError(ArithmeticError):
@@ -50,7 +51,8 @@ class Fit:
         self.progress = Progress()
         self.curve: list[dict[str, Any]] = []
         self.best: dict[str, torch.Tensor] = {}
-        self.optimiser = Optimiser(trained_weights(model), settings, material.schedule.steps)
+        weights, steps = trained_weights(model), material.schedule.steps
+        self.optimiser = Optimiser(weights, settings, steps, peers)
         self._model = model
         self._loss = loss
         self._material = material
@@ -77,7 +79,7 @@ class Fit:
         torch.manual_seed(seed_of(self._material.seed, progress.step, self._peers.rank))
         self._accumulate(share(batch, self._peers.rank, self._peers.world), epoch)
         try:
-            counts = self.optimiser.update(progress.step, self._peers)
+            counts = self.optimiser.update(progress.step)
         except NotFiniteError as error:
             ids = [item.id for item in batch]
             raise DivergedError(progress.step + 1, ids, str(error)) from error
@@ -116,7 +118,7 @@ class Fit:
         """Mean loss per supervised token over the validation examples; None without any."""
         share_of = self._material.validation[self._peers.rank :: self._peers.world]
         texts, _ = self._encode(share_of, epoch=0)
-        totals = torch.zeros(2, device=self._device)
+        totals = torch.zeros(2, device=self.optimiser.device)
         self._model.eval()
         with torch.no_grad():
             for group in self._groups(texts):
@@ -136,21 +138,23 @@ class Fit:
             self.optimiser.count(
                 loss=loss.detach(),
                 supervised=sum(text.supervised for text in group),
-                tokens=sum(len(text.ids) for text in group),
+                tokens=sum(len(text.ids) for text in group if text is not _NOTHING),
             )
 
     def _encode(self, examples: Sequence[Item], epoch: int) -> tuple[list[Encoded], int]:
         tried = [self._material.encoding.texts(example, epoch) for example in examples]
         return [text for texts in tried for text in texts], sum(not texts for texts in tried)
 
-    @property
-    def _device(self) -> torch.device:
-        return next(iter(self.optimiser.weights.values())).device
-
     def _groups(self, texts: Sequence[Encoded]) -> list[list[Encoded]]:
-        return micro_batches(
-            texts, self._settings.micro_batch_tokens if self._settings.packing else 1
-        )
+        """Micro-batches; as many as every other worker has where all must pass the model together."""
+        tokens = self._settings.micro_batch_tokens if self._settings.packing else 1
+        groups = micro_batches(texts, tokens)
+        if self.optimiser.sharded:
+            counts = torch.zeros(self._peers.world, device=self.optimiser.device)
+            counts[self._peers.rank] = len(groups)
+            self._peers.add(counts)
+            groups += [[_NOTHING]] * (int(counts.max()) - len(groups))
+        return groups
 
     def _on_device(self, group: Sequence[Encoded]) -> MicroBatch:
-        return pack(group).to(self._device)
+        return pack(group).to(self.optimiser.device)

@@ -21,7 +21,7 @@ from cluster.models import base_model_path
 from cluster.session import Session
 from train import checkpoint
 from train.curve import Curve
-from train.export import export, export_model
+from train.export import export, export_model, merged
 from train.fit import DivergedError, Fit
 from train.guard import ChoiceQuestion, Guard
 from train.job import Job, curve_prefix
@@ -30,6 +30,7 @@ from train.methods import makes_adapter
 from train.model import AnswerLoss, Base, build_model
 from train.optimiser import Alone, Peers
 from train.preflight import check_effect, check_model
+from train.sharding import whole_state
 
 RESULT = "result"
 """Folder of the finished adapter or model in the last checkpoint of a run."""
@@ -86,19 +87,15 @@ class Worker:
         train = job.settings.train
         self._curve = Curve(session.store, curve_prefix(job), train.tensorboard)
         self._tokenizer = AutoTokenizer.from_pretrained(self._base.path)
-        self._model = build_model(self._base, train)
+        self._model = build_model(self._base, train, world)
         peers: Peers = Alone() if world == 1 else Group(context.get_world_rank(), world)
         self._loss = AnswerLoss(self._model, job.dtype)
-        self._guard = Guard(questions, self._tokenizer, train) if questions and self.first else None
+        found = material(job, session, self._tokenizer)
+        self.fit = Fit(self._model, self._loss, found, train, peers)
+        asks = self.first or self.fit.optimiser.sharded
+        self._guard = Guard(questions, self._tokenizer, train) if questions and asks else None
         if self._guard is not None:  # an untrained adapter changes nothing: this is the base model
             self._guard.begin(self._model, self._loss)
-        self.fit = Fit(
-            self._model,
-            self._loss,
-            material(job, session, self._tokenizer),
-            job.settings.train,
-            peers,
-        )
 
     def is_due(self) -> bool:
         """Whether this step ends in a checkpoint; the last one does anyway.
@@ -138,20 +135,26 @@ class Worker:
             folder, problem = Path(name), None
             self.fit.keep_best()
             guard = self._guard and self._guard.tell(self._model, self._loss)
-            if self.first:
-                try:
-                    self._export(folder / RESULT)
-                except GateError as error:  # no reason to retry the run: the driver decides
-                    problem = str(error)
+            try:
+                self._export(folder / RESULT)
+            except GateError as error:  # no reason to retry the run: the driver decides
+                problem = str(error)
             self._report(folder, {"problem": problem, "guard": guard})
 
     def _export(self, folder: Path) -> None:
         """Write what was trained; GateError when it does not work."""
+        if not (self.first or self.fit.optimiser.sharded):
+            return
         if makes_adapter(self._job.settings.train):
             export(self._model, self._tokenizer, self._job.base, folder)
             check_effect(self._model.unload(), self._tokenizer, folder)
-        else:
-            export_model(self._model, self._tokenizer, self._job.dtype, folder)
+            return
+        whole = merged(self._model)
+        state = whole_state(
+            whole, self._job.dtype, keep=self.first
+        )  # of all workers, where sharded
+        if self.first:
+            export_model(whole, state, self._tokenizer, folder)
             check_model(folder, self._base, self._tokenizer)
 
     def _report(self, folder: Path, extra: dict[str, Any]) -> None:
@@ -159,6 +162,7 @@ class Worker:
         metrics = {**self.fit.progress.metrics(), **resumed, **extra}
         if self.first:
             self._curve.write(self.fit.curve)
+        if self.first or self.fit.optimiser.sharded:  # parts of all workers meet in one checkpoint
             checkpoint.save(self.fit, folder)
             ray_train.report(metrics, checkpoint=Checkpoint.from_directory(folder))
         else:

@@ -20,6 +20,7 @@ from train import attention
 from train.batches import MicroBatch
 from train.encoding import IGNORE
 from train.methods import freezes_base
+from train.sharding import shard, shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,16 @@ class Base:
     device: str = "cpu"
 
 
-def build_model(base: Base, settings: TrainSettings) -> Any:
+def build_model(base: Base, settings: TrainSettings, world: int = 1) -> Any:
     """The model on its device; what `settings.method` trains requires gradients, the rest does not.
 
-    The start of training is decided by `settings.seed`, the same on every worker.
+    The start of training is decided by `settings.seed`, the same on every worker of `world`. Where they
+    share the model out (`train.sharding`), it is this worker's part.
     """
-    model = _load(base, settings)
-    return prepare(model, settings).to(base.device)
+    model = prepare(_load(base, settings), settings)
+    return (
+        shard(model, base.dtype, base.device) if shards(settings, world) else model.to(base.device)
+    )
 
 
 def prepare(model: Any, settings: TrainSettings) -> Any:

@@ -2,7 +2,8 @@
 
 All gradients are views of one flat float32 buffer whose tail counts losses and tokens: summing it
 over the workers is one collective, and dividing by the tokens of the *global* batch makes the
-update the same however the batch was shared out (a mean of means would not be).
+update the same however the batch was shared out (a mean of means would not be). Where the model itself is
+shared out, the backward pass has summed gradients already, and each worker updates its part.
 """
 
 import math
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from cluster.settings import TrainSettings
+from train.sharding import WHOLE, Part, is_sharded, local, place_gradient
 
 COUNTS = ("loss", "supervised", "tokens", "skipped")
 """What a step counts beside its gradients, summed over the workers."""
@@ -43,32 +45,46 @@ class Alone:
 
 
 class Optimiser:
-    """AdamW over the weights, with linear warm-up, cosine decay and clipping."""
+    """AdamW over the weights, with linear warm-up, cosine decay and clipping.
 
-    def __init__(self, weights: Mapping[str, Tensor], settings: TrainSettings, steps: int) -> None:
-        self.weights = weights
+    `weights` of the object are those of this worker: all of them, or its `part` of each.
+    """
+
+    def __init__(
+        self, weights: Mapping[str, Tensor], settings: TrainSettings, steps: int, peers: Peers
+    ) -> None:
+        self.weights = {name: local(weight) for name, weight in weights.items()}
+        self.sharded = any(map(is_sharded, weights.values()))
+        self.part = Part(peers.rank, peers.world) if self.sharded else WHOLE
         self._settings = settings
         self._steps = steps
+        self._peers = peers
         self.adamw = torch.optim.AdamW(
-            weights.values(), lr=settings.peak_learning_rate, weight_decay=settings.weight_decay
+            self.weights.values(),
+            lr=settings.peak_learning_rate,
+            weight_decay=settings.weight_decay,
         )
-        self._size = sum(weight.numel() for weight in weights.values())
-        device = next(iter(weights.values())).device
-        self._flat = torch.zeros(self._size + len(COUNTS), device=device)
-        self._place_gradients()
+        self._size = sum(weight.numel() for weight in self.weights.values())
+        self._flat = torch.zeros(self._size + len(COUNTS), device=self.device)
+        self._place_gradients(weights)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(iter(self.weights.values())).device
 
     def count(self, **amounts: float | Tensor) -> None:
         """Add to the counts of this step."""
         for name, amount in amounts.items():
             self._flat[self._size + COUNTS.index(name)] += amount
 
-    def update(self, step: int, peers: Peers) -> dict[str, float]:
+    def update(self, step: int) -> dict[str, float]:
         """Apply the summed gradients of step `step` (from 0) and clear them.
 
         Returns the counts, `gradient_norm` before clipping, and `learning_rate`. NotFiniteError, the
         same on every worker and before anything changed, when loss or gradient is not finite.
         """
-        peers.add(self._flat)
+        self._peers.add(self._flat[self._size :] if self.sharded else self._flat)
         counts = dict(zip(COUNTS, self._flat[self._size :].tolist(), strict=True))
         gradient = self._flat[: self._size]
         rate, norm = learning_rate(step, self._steps, self._settings), 0.0
@@ -83,7 +99,7 @@ class Optimiser:
 
     def _clip(self, gradient: Tensor, loss: float) -> float:
         """Shorten the gradient to `clip_norm`; returns its norm before."""
-        length = gradient.norm()
+        length = self._norm(gradient)
         norm = float(length)
         for what, value in (("loss", loss), ("gradient norm", norm)):
             if not math.isfinite(value):
@@ -92,11 +108,19 @@ class Optimiser:
         gradient *= (self._settings.clip_norm / (length + 1e-6)).clamp(max=1.0)
         return norm
 
-    def _place_gradients(self) -> None:
+    def _norm(self, gradient: Tensor) -> Tensor:
+        if not self.sharded:
+            return gradient.norm()
+        square = gradient.square().sum()
+        self._peers.add(square)
+        return square.sqrt()
+
+    def _place_gradients(self, weights: Mapping[str, Tensor]) -> None:
         start = 0
-        for weight in self.weights.values():
-            end = start + weight.numel()
-            weight.grad = self._flat[start:end].view_as(weight)
+        for name, here in self.weights.items():
+            end = start + here.numel()
+            here.grad = self._flat[start:end].view_as(here)
+            place_gradient(weights[name], here.grad)
             start = end
 
 

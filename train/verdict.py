@@ -127,9 +127,9 @@ def _more(pair: PairedDifference, pairs: int) -> str:
 
 
 def round_up(count: int) -> int:
-    """Two significant digits, upwards: an estimate should not look exact."""
+    """Two significant digits, upwards, and at least ten: an estimate should not look exact."""
     step = 10 ** max(0, len(str(count)) - 2)
-    return -(-count // step) * step
+    return max(10, -(-count // step) * step)
 
 
 def _cheaper(ranked: Sequence[ArmSummary], pairs: Sequence[PairedDifference]) -> list[str]:

@@ -72,6 +72,21 @@ def test_memory_grows_with_the_row_and_shrinks_with_checkpointing(
     assert activations(gradient_checkpointing=True) < activations()
 
 
+def test_model_shared_out_needs_less_in_each_worker(tiny_model: str, tokenizer: Any) -> None:
+    base = Base(tiny_model, "float32")
+    encoder = Encoder(tokenizer, "raft", 512, seed=0)
+    material = Material(Schedule(examples(4), 4, 1, 0), (), encoder, seed=1)
+
+    def found(**changes: Any) -> Estimate:
+        chosen = settings(**changes)
+        return estimate_run(model_shape(base, chosen), material, chosen, base, None)
+
+    assert found(method="full", num_workers=4).optimiser == found(method="full").optimiser // 4
+    elastic = found(method="full", num_workers=4, min_workers=2)
+    assert elastic.optimiser == found(method="full").optimiser // 2
+    assert found(num_workers=4).optimiser == found().optimiser
+
+
 @pytest.mark.parametrize(
     ("part", "chosen", "says"),
     [

@@ -116,10 +116,14 @@ def test_driver_killed_mid_run_and_run_again_ends_in_the_same_version(
 def test_all_weights_trained_become_a_model_that_can_be_trained_on(
     ray_cluster: None, tmp_path: Path, tiny_model: str
 ) -> None:
-    train = TRAIN.model_copy(update={"method": "full", "epochs": 1, "learning_rate": None})
+    questions = tmp_path / "guard.jsonl"
+    questions.write_text(json.dumps({"question": "Who?", "choices": ["Ann", "Bob"], "answer": 1}))
+    full = {"method": "full", "epochs": 1, "learning_rate": None, "checkpoint_steps": 2}
+    train = TRAIN.model_copy(update={**full, "num_workers": 2, "guard": str(questions)})
     session = open_session(tmp_path / "home", tiny_model, train)
     report = train_adapter(session, "lamps", "lamp", "raft")
     assert report["registered"] == f"store:lamp@{report['version']}"
+    assert report["steps"] == STEPS_PER_EPOCH
     assert session.adapters.names() == []
     (manifest,) = session.trained_models.versions("lamp")
     assert (manifest.method, manifest.base_model) == ("full", tiny_model)

@@ -11,9 +11,18 @@ from transformers import AutoModelForCausalLM
 
 from cluster.errors import GateError
 from tests.training_sets import TRAIN
-from train.export import CONFIG, WEIGHTS, adapter_version, export, export_model, model_version
+from train.export import (
+    CONFIG,
+    WEIGHTS,
+    adapter_version,
+    export,
+    export_model,
+    merged,
+    model_version,
+)
 from train.model import Base, build_model, trained_weights
 from train.preflight import check_effect, check_files, check_model
+from train.sharding import whole_state
 
 BASE = "tiny"
 
@@ -141,7 +150,8 @@ def save_model(folder: Path, base: Base, tokenizer: Any, method: str, change: fl
     for name, weight in trained_weights(model).items():
         if method == "full" or "lora_B" in name:
             weight.data += change * torch.randn_like(weight)
-    export_model(model, tokenizer, base.dtype, folder)
+    whole = merged(model)
+    export_model(whole, whole_state(whole, base.dtype, keep=True), tokenizer, folder)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -167,10 +177,11 @@ def test_dora_merged_is_dora_attached(tmp_path: Path, tiny_model: str, tokenizer
     ids = torch.tensor([[5, 6, 7]])
     with torch.no_grad():
         attached = model(input_ids=ids).logits
-    export_model(model, tokenizer, "float32", tmp_path)
+    whole = merged(model)
+    export_model(whole, whole_state(whole, "float32", keep=True), tokenizer, tmp_path)
     with torch.no_grad():
-        merged = AutoModelForCausalLM.from_pretrained(tmp_path)(input_ids=ids).logits
-    assert torch.allclose(attached, merged, atol=1e-4)
+        loaded = AutoModelForCausalLM.from_pretrained(tmp_path)(input_ids=ids).logits
+    assert torch.allclose(attached, loaded, atol=1e-4)
 
 
 @pytest.mark.parametrize(("change", "says"), [(0.0, "learned nothing"), (float("nan"), "NaN")])

@@ -135,6 +135,6 @@ def test_rank_of_equal_arms_puts_the_cheaper_first() -> None:
     assert [arm.arm for arm in rank(arms)] == ["dsf", "rag"]
 
 
-@pytest.mark.parametrize(("count", "shown"), [(7, 7), (55, 55), (412, 420), (1230, 1300)])
+@pytest.mark.parametrize(("count", "shown"), [(1, 10), (7, 10), (55, 55), (412, 420), (1230, 1300)])
 def test_question_counts_are_rounded_up_to_two_digits(count: int, shown: int) -> None:
     assert round_up(count) == shown
