@@ -90,6 +90,7 @@ class IngestSettings(Section):
     Up to `local_documents` new documents, and up to `local_chunks` new chunks, are worked on in the
     calling process: others would take longer to start.
     `stage_documents` are parsed and made durable together; a killed ingest loses at most that many.
+    `batch_size` chunks are embedded together: shorter ones in larger batches of the model.
     `embed_gpus` is per embedding actor; without, the actors share the CPUs between them.
     A document may take a parser `parse_timeout_s` and `parse_memory_mib`, then it fails with a reason.
     `pdf_parser` docling needs the `docs` extra. `text_column` and `id_column` name columns of Parquet
@@ -102,7 +103,7 @@ class IngestSettings(Section):
     local_documents: int = Field(32, ge=0)
     local_chunks: int = Field(256, ge=0)
     stage_documents: int = Field(64, ge=1)
-    batch_size: int = Field(128, ge=1)
+    batch_size: int = Field(1024, ge=1)
     upsert_rows: int = Field(1000, ge=1)
     embed_actors: int = Field(1, ge=1)
     embed_gpus: float = Field(0.0, ge=0)

@@ -1,7 +1,7 @@
 """The Ray Data flows, and nothing else: what runs on workers is in plain classes elsewhere.
 
 sources ─▶ StageShards ─▶ staged chunks          parse and chunk, one shard a task
-staged chunks ─▶ EmbedChunks ─▶ MilvusSink       actor pool, then upsert
+staged chunks ─▶ EmbedFiles ─▶ MilvusSink        actor pool, then upsert
 questions ─▶ BuildExamples ─▶ examples           retrieve distractors, assemble
 """
 
@@ -19,18 +19,19 @@ from ray import data as ray_data
 
 from cluster import errors
 from cluster.session import Session
-from data_prep.corpus.embed import EmbedChunks, EmbedJob, Rows
+from data_prep.corpus.embed import EmbedFiles, EmbedJob, references
 from data_prep.corpus.sink import MilvusSink
 from data_prep.corpus.staging import Shard, StageShards, StageTask
 
 _POLL_S = 0.5
+_FILES_A_CALL = 16
+_CALLS_AN_ACTOR = 4
 _LOST = (
     ray.exceptions.ActorDiedError,
     ray.exceptions.NodeDiedError,
     ray.exceptions.OutOfMemoryError,
     ray.exceptions.WorkerCrashedError,
 )
-_FAILED_READ = re.compile(r"^(?:OSError|pyarrow\.lib\.ArrowIOError): ", re.MULTILINE)
 _OURS = re.compile(rf"^{errors.__name__}\.(\w+): (.+)$", re.MULTILINE)
 
 
@@ -66,20 +67,22 @@ def embed_chunks(session: Session, job: EmbedJob) -> None:
         return
     _start(session)
     settings = session.worker_settings()
-    first, *rest = (_read_rows(session, part) for part in job.parts)
-    rows = first.union(*rest) if rest else first
     ingest = settings.ingest
+    files = references(job.parts)
+    # an actor is called for some files at a time, so that few rows are left over; all have work to the end
+    at_once = max(1, min(_FILES_A_CALL, len(files) // (_CALLS_AN_ACTOR * ingest.embed_actors)))
     with (
         _explained(),
         session.console.progress("embed and index", job.rows, "chunks") as progress,
         _tally(progress.advance) as report,
     ):
-        # small blocks, so that rows reach Milvus while others are still being embedded
-        vectors = rows.repartition(target_num_rows_per_block=ingest.batch_size).map_batches(
-            _EmbedCounted,
-            batch_size=ingest.batch_size,
+        vectors = ray_data.from_items(
+            files, override_num_blocks=-(-len(files) // at_once)
+        ).map_batches(
+            EmbedFiles,
+            batch_size=at_once,
             batch_format="pyarrow",
-            fn_constructor_args=(report, settings, _cpus() // ingest.embed_actors or 1),
+            fn_constructor_args=(settings, job.parts, _cpus() // ingest.embed_actors or 1, report),
             compute=ray_data.ActorPoolStrategy(size=ingest.embed_actors),
             num_cpus=1,
             num_gpus=ingest.embed_gpus,
@@ -87,26 +90,6 @@ def embed_chunks(session: Session, job: EmbedJob) -> None:
         writers = 1 if session.vectors.one_writer else ingest.milvus_writers
         sink = MilvusSink(settings, job.collection, job.rows)
         vectors.write_datasink(sink, concurrency=writers)
-
-
-class _EmbedCounted:
-    """`EmbedChunks` that reports its rows: the sink hears of them only a thousand at a time."""
-
-    def __init__(self, report: Callable[[int], Any], *args: Any) -> None:
-        self._report = report
-        self._embed = EmbedChunks(*args)
-
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        embedded = self._embed(batch)
-        self._report(batch.num_rows)
-        return embedded
-
-
-def _read_rows(session: Session, part: Rows) -> Any:
-    filesystem, root = session.store.arrow()
-    with _explained():
-        rows = ray_data.read_parquet([f"{root}/{key}" for key in part.files], filesystem=filesystem)
-    return rows if part.everything else rows.map_batches(part.of, batch_format="pyarrow")
 
 
 def map_groups(
@@ -134,7 +117,9 @@ def map_groups(
 def _start(session: Session) -> None:
     """Ray, without Ray Data's own bars and logs: progress is shown by our console."""
     session.start_ray()
-    ray_data.DataContext.get_current().enable_progress_bars = False
+    context = ray_data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.memory_usage_poll_interval_s = None  # walks all pages of a worker every second
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
 
 
@@ -153,20 +138,7 @@ def _explained() -> Iterator[None]:
         if found:
             kind, message = found[-1]
             raise getattr(errors, kind)(message) from error
-        if _FAILED_READ.search(str(error)):
-            raise _store_failed(error) from error
         raise
-    except OSError as error:
-        raise _store_failed(error) from error
-
-
-def _store_failed(error: Exception) -> errors.UnavailableError:
-    """Arrow reads the store without our client, so its errors are named here."""
-    last = str(error).strip().splitlines()[-1]
-    return errors.UnavailableError(
-        f"the object store failed while Ray read from it: {last}; check store.endpoint and that it "
-        "answers, then run the same command again: it continues"
-    )
 
 
 def _pool(tasks: int) -> ray_data.ActorPoolStrategy:

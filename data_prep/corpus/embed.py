@@ -4,7 +4,9 @@ Arrow in, Arrow out; vectors are fixed-size lists of float32 (`vectors_NE`, unit
 """
 
 import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +16,7 @@ from cluster.embedder import Embedder
 from cluster.session import Session
 from cluster.settings import Settings
 from data_prep.corpus.chunk import titled
+from data_prep.corpus.tables import get_table
 
 VECTOR = "vector"
 
@@ -62,14 +65,70 @@ class EmbedChunks:
     `threads` because Ray gives an actor one: two made MiniLM 1.8 times as fast on two cores.
     """
 
-    def __init__(self, settings: Settings, threads: int) -> None:
+    def __init__(self, session: Session, threads: int) -> None:
         import torch
 
         torch.set_num_threads(min(threads, os.cpu_count() or 1))
-        self._embed = RowEmbedder(Session.for_worker(settings).embedder)
+        self._embed = RowEmbedder(session.embedder)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         return batch.append_column(VECTOR, vector_column(self._embed(batch)))
+
+
+class EmbedFiles:
+    """Callable on batches of references to chunk tables; yields their rows with vectors.
+
+    A reference is `key`, an object, and `part`, whose rows of it are meant. Rows are read here and not by
+    Ray, which would carry each text through its object store twice; they are embedded `ingest.batch_size`
+    at a time, whatever the sizes of the objects, and `report`ed then.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        parts: Sequence[Rows],
+        threads: int,
+        report: Callable[[int], Any],
+    ) -> None:
+        session = Session.for_worker(settings)
+        self._store = session.store
+        self._parts = parts
+        self._size = settings.ingest.batch_size
+        self._embed = EmbedChunks(session, threads)
+        self._report = report
+
+    def __call__(self, references: pa.Table) -> Iterator[pa.Table]:
+        for rows in batches_of(self._tables(references), self._size):
+            embedded = self._embed(rows)
+            self._report(rows.num_rows)
+            yield embedded
+
+    def _tables(self, references: pa.Table) -> Iterator[pa.Table]:
+        for reference in references.to_pylist():
+            table = get_table(self._store, reference["key"])
+            yield self._parts[reference["part"]].of(table)
+
+
+def references(parts: Sequence[Rows]) -> list[dict[str, Any]]:
+    """What `EmbedFiles` is called with for all rows of these parts."""
+    return [{"key": key, "part": n} for n, part in enumerate(parts) for key in part.files]
+
+
+def batches_of(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
+    """The rows of all tables, in order, `size` at a time; the last batch takes the rest."""
+    waiting: list[pa.Table] = []
+    count = 0
+    for table in tables:
+        waiting.append(table)
+        count += table.num_rows
+        if count >= size:
+            whole = pa.concat_tables(waiting)
+            full = count - count % size
+            for start in range(0, full, size):
+                yield whole.slice(start, size)
+            waiting, count = [whole.slice(full)], count - full
+    if count:
+        yield pa.concat_tables(waiting)
 
 
 def vector_column(vectors_NE: np.ndarray) -> pa.FixedSizeListArray:

@@ -52,7 +52,7 @@ def main(chunks: int = 3000, pairs: int = 3) -> None:
 
 def _embed_in_a_loop(session: Session, files: Sequence[str]) -> None:
     """What a person would write without Ray: read, embed, upsert, a file at a time."""
-    embed = EmbedChunks(session.worker_settings(), os.cpu_count() or 1)
+    embed = EmbedChunks(session, os.cpu_count() or 1)
     step = session.settings.ingest.upsert_rows
     for key in files:
         table = get_table(session.store, key)
