@@ -52,8 +52,9 @@ $(VLLM_STAMP): pyproject.toml constraints.txt tests/vllm_requirements.py
 	$(VLLM_PIP) -r $(VLLM_VENV)/requirements.txt
 	touch $@
 
-test-vllm: $(VLLM_STAMP)
+test-vllm: $(STAMP) $(VLLM_STAMP)
 	HF_HUB_OFFLINE=1 $(VLLM_VENV)/bin/python -m pytest --noconftest -m vllm tests/serve/test_vllm_engine.py
+	VLLM_PROGRAM=$(abspath $(VLLM_VENV))/bin/vllm $(BIN)/python -m pytest -m vllm tests/serve/test_public_client.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
