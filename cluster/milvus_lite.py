@@ -90,7 +90,7 @@ class EmbeddedMilvus:
                 if self._is_alive():
                     continue  # another user was faster
                 try:
-                    self._start()
+                    self._start(int(self.uri.rpartition(":")[2]))
                 except UnavailableError as error:
                     _LOG.warning("%s; trying again", error)
 
@@ -111,11 +111,12 @@ class EmbeddedMilvus:
         except (FileNotFoundError, json.JSONDecodeError):
             return None
 
-    def _start(self) -> int:
-        """The port of a new server: that of the one before where it is free."""
+    def _start(self, wanted: int | None = None) -> int:
+        """The port of a new server: the one wanted, or that of the one before, where it is free."""
         known = self._known()
         self._stop()
-        port = known["port"] if known and _is_free(known["port"]) else _free_port()
+        before = wanted or (known["port"] if known else None)
+        port = before if before and _is_free(before) else _free_port()
         log = self._folder / "server.log"
         command = [sys.executable, "-m", "milvus_lite", "server"]
         command += ["--data-dir", str(self._folder / "data"), "--host", "127.0.0.1"]
