@@ -17,7 +17,7 @@ from train.fit import Fit
 from train.progress import Progress
 
 PROGRESS = "progress.json"
-_TENSORS = "state-{rank:05d}.safetensors"
+_TENSORS, _ALL_TENSORS = "state-{rank:05d}.safetensors", "state*.safetensors"
 _BEST = "best/"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
@@ -44,7 +44,7 @@ def restore(fit: Fit, folder: Path) -> None:
 
     fit.progress = Progress(**json.loads((folder / PROGRESS).read_text("utf-8")))
     with ExitStack() as stack:
-        paths = sorted(folder.glob(_TENSORS.format(rank=0).replace("00000", "*")))
+        paths = sorted(folder.glob(_ALL_TENSORS))
         files = [stack.enter_context(safe_open(path, "pt")) for path in paths]
         _restore(fit, files)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from cluster.session import Session
-from data_prep.corpus.embed import EmbedJob, RowEmbedder
+from data_prep.corpus.embed import EmbedJob, RowEmbedder, batches_of
 from data_prep.corpus.staging import Shard, StageShards, StageTask
 from data_prep.corpus.tables import chunks_of, get_table
 
@@ -31,9 +31,7 @@ def embed_here(session: Session, job: EmbedJob) -> None:
     embed, size = RowEmbedder(session.embedder), session.settings.ingest.batch_size
     with session.console.progress("embed and index", job.rows, "chunks") as progress:
         for part in job.parts:
-            for key in part.files:
-                table = part.of(get_table(session.store, key))
-                for start in range(0, table.num_rows, size):
-                    rows = table.slice(start, size)
-                    session.vectors.upsert(job.collection, chunks_of(rows), embed(rows))
-                    progress.advance(rows.num_rows)
+            tables = (part.of(get_table(session.store, key)) for key in part.files)
+            for rows in batches_of(tables, size):
+                session.vectors.upsert(job.collection, chunks_of(rows), embed(rows))
+                progress.advance(rows.num_rows)
