@@ -29,7 +29,7 @@ from serve.border import Border, Limits, heard, respond
 from serve.catalog import Catalog
 from serve.chat import Chat
 from serve.ports import Generating, Holding, Naming, Query, Retrieving
-from serve.problems import of_error, of_status, of_validation
+from serve.problems import RESPONSES, of_error, of_status, of_validation
 from serve.schema import EmbeddingRequest, RetrieveRequest
 
 READY_S = 5.0
@@ -52,14 +52,15 @@ class Parts:
 
 def build_gateway(parts: Parts, echo_request_id: bool) -> FastAPI:
     """The app, for any ASGI server; `echo_request_id` where no proxy sends `x-request-id` back."""
-    app = FastAPI(title="Openbook", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Openbook", docs_url=None, redoc_url=None, responses=RESPONSES)
     app.add_middleware(Border, limits=_limits(parts.settings), echo_request_id=echo_request_id)
     app.add_exception_handler(OpenbookError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_status)
     routes = Routes(parts)
     chat = Chat(parts.answerer, parts.settings)
-    app.post("/v1/chat/completions", response_model=None)(chat.__call__)
+    streams: dict[int | str, Any] = {200: {"content": {"text/event-stream": {}}}}
+    app.post("/v1/chat/completions", response_model=None, responses=streams)(chat.__call__)
     app.get("/v1/models")(routes.models)
     app.get("/v1/models/{model:path}")(routes.model)
     app.post("/v1/embeddings", response_model=None)(routes.embeddings)

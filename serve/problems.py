@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import BaseModel
+
 from cluster.errors import (
     ConflictError,
     NotFoundError,
@@ -38,6 +40,28 @@ _CODES = {
 }
 
 
+class Told(BaseModel):
+    """What is wrong, as OpenAI words it."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class Failure(BaseModel):
+    """Body of every answer that is an error."""
+
+    error: Told
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Failure, "description": "The request cannot be served as it is"},
+    "5XX": {"model": Failure, "description": "The server, or one that it needs, failed"},
+}
+"""Errors of every route, for the OpenAPI schema."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """An error as a client sees it."""
@@ -51,14 +75,10 @@ class Problem:
 
     def body(self) -> dict[str, Any]:
         """The JSON body; what a client sent is not repeated at length."""
-        return {
-            "error": {
-                "message": _cut(self.message, MAX_MESSAGE),
-                "type": self.type,
-                "param": None if self.param is None else _cut(self.param, MAX_PARAM),
-                "code": self.code,
-            }
-        }
+        param = None if self.param is None else _cut(self.param, MAX_PARAM)
+        message = _cut(self.message, MAX_MESSAGE)
+        told = Told(message=message, type=self.type, param=param, code=self.code)
+        return Failure(error=told).model_dump()
 
 
 INTERNAL = Problem(500, "internal error; the server's log has it", "server_error", code="internal")
