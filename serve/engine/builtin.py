@@ -7,11 +7,11 @@ thread, see `worker`. What that costs: an event loop that is kept busy delays ch
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from transformers import AutoTokenizer
 
@@ -30,6 +30,8 @@ from serve.engine.slots import Slots
 from serve.engine.stream import Stream
 from serve.engine.worker import News, Worker
 from serve.scaling import engine_threads
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,6 @@ class BuiltinEngine:
 
     def __init__(self, config: BuiltinConfig) -> None:
         self._config = config
-        self._files = ThreadPoolExecutor(1, thread_name_prefix="adapter-files")
         self._model: PackedModel | None = None
         self._slots = Slots(config.max_batch + config.prefix_slots)
         self._scheduler = Scheduler(self._slots, config.max_batch, config.step_tokens)
@@ -81,7 +82,7 @@ class BuiltinEngine:
         if self._worker is not None:
             return
         loop = asyncio.get_running_loop()
-        runner = await loop.run_in_executor(self._files, self._load)
+        runner = await _apart(self._load)
 
         def deliver(news: Sequence[News]) -> None:
             loop.call_soon_threadsafe(self._receive, news)
@@ -109,8 +110,8 @@ class BuiltinEngine:
         """Its files are read beside the running steps; it is there from the next step on."""
         if name in self._adapters:
             return
-        model, loop = self._loaded(), asyncio.get_running_loop()
-        adapter = await loop.run_in_executor(self._files, model.read_adapter, name, path)
+        model = self._loaded()
+        adapter = await _apart(lambda: model.read_adapter(name, path))
         await asyncio.wrap_future(self._running().call(lambda: model.bank.add(name, adapter)))
         self._adapters.add(name)
 
@@ -167,7 +168,6 @@ class BuiltinEngine:
         if self._worker is not None:
             await asyncio.to_thread(self._worker.close)
         self._worker = self._model = None
-        self._files.shutdown(wait=True)
 
     def _receive(self, news: Sequence[News]) -> None:
         for row, what in news:
@@ -231,6 +231,19 @@ class BuiltinEngine:
         if self._worker is None:
             raise UnavailableError("the engine is not started")
         return self._worker
+
+
+async def _apart(work: Callable[[], _Result]) -> _Result:
+    """Done in a thread that ends with it.
+
+    A thread that stays keeps threads of OpenMP's, and as soon as there are more of them than processors
+    they sleep between two products instead of waiting awake: the model's own steps took a third longer.
+    """
+    thread = ThreadPoolExecutor(1, thread_name_prefix="engine-files")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
+    finally:
+        thread.shutdown(wait=False)
 
 
 def open_engine(settings: Settings) -> BuiltinEngine:

@@ -17,6 +17,7 @@ from torch.nn import Linear, Module
 from torch.nn.functional import linear
 
 from serve.engine.adapter_files import Adapter, LoraWeights
+from serve.engine.fixed_linear import FixedLinear
 from serve.engine.lanes import Lane, Lanes
 from serve.engine.segments import Arrangement, Segment
 
@@ -53,17 +54,16 @@ class Current:
 class LoraLinear(Module):
     """A linear of the base model, and whatever adapters the current step has for it."""
 
-    def __init__(self, name: str, base: Module, current: Current) -> None:
+    def __init__(self, name: str, base: Linear, current: Current) -> None:
         super().__init__()
-        self.base = base
-        self.weight, self.bias = base.weight, base.bias
+        self.base = FixedLinear(base)
+        self.weight, self.bias = self.base.weight, self.base.bias
         self.hot: Buffers | None = None
         self._name, self._current = name, current
-        self._plain = type(base) is Linear  # else it may be quantised
 
     def forward(self, x: Tensor) -> Tensor:
         """`[..., T, I]` -> `[..., T, O]`."""
-        y = linear(x, self.weight, self.bias) if self._plain else self.base(x)
+        y: Tensor = self.base(x)
         step = self._current.step
         if step is not None:
             self._add(step, x.reshape(-1, x.shape[-1]), y.view(-1, y.shape[-1]))
@@ -142,7 +142,7 @@ class AdapterBank:
         if not lanes:
             return None
         spans = [lanes.get(name or "", Lane(0, 0)) for name in mixed]
-        device = next(iter(self._linears.values())).weight.device
+        device = next(iter(self._linears.values())).base.device
         starts_m1 = torch.tensor([[span.start] for span in spans], device=device)
         stops_m1 = torch.tensor([[span.stop] for span in spans], device=device)
         at_w = torch.arange(columns.start, columns.stop, device=device)
@@ -152,9 +152,8 @@ class AdapterBank:
         for name, module in self._linears.items():
             own = adapter.weights.get(name)
             if module.hot is None and own is not None:
-                weight = module.weight
                 shape = (self._columns, own.down_rI.shape[1]), (self._columns, own.up_rO.shape[1])
-                kind = {"dtype": own.down_rI.dtype, "device": weight.device}
+                kind = {"dtype": own.down_rI.dtype, "device": module.base.device}
                 module.hot = Buffers(torch.zeros(shape[0], **kind), torch.zeros(shape[1], **kind))
             if module.hot is not None:
                 _fill(module.hot.down_CI[lane.start : lane.stop], own and own.down_rI)

@@ -19,6 +19,7 @@ from cluster.errors import ConflictError
 from serve.engine import attention
 from serve.engine.adapter_files import Adapter, Target, read_adapter
 from serve.engine.attention import AttentionStep, ShapeProbe
+from serve.engine.fixed_linear import FixedLinear
 from serve.engine.key_values import LayerShape
 from serve.engine.lora import AdapterBank, Current, LoraLinear
 
@@ -59,6 +60,7 @@ class PackedModel:
         for name, module in wrapped.items():
             parent, _, child = name.rpartition(".")
             setattr(modules[parent], child, module)
+        model.set_output_embeddings(FixedLinear(head))
         self.bank = AdapterBank(wrapped, current, config.hot_ranks)
         self._current = current
 
@@ -72,10 +74,9 @@ class PackedModel:
         """Token ids are below this."""
         return int(self._model.get_input_embeddings().num_embeddings)
 
-    def matrices(self) -> list[Tensor]:
-        """Weights of all linears, the output head last: what one token at least multiplies."""
-        linears = [m.weight for m in self._model.modules() if isinstance(m, LoraLinear)]
-        return [*linears, self._model.get_output_embeddings().weight]
+    def linears(self) -> list[FixedLinear]:
+        """Those of all layers, the output head last: what one token at least passes."""
+        return [module for module in self._model.modules() if isinstance(module, FixedLinear)]
 
     @property
     def window(self) -> int | None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from torch.nn.functional import linear
 from transformers import AutoModelForCausalLM, GenerationConfig
 
 from serve.engine.packed_model import ModelConfig, PackedModel
@@ -63,22 +62,23 @@ def shares(config: ModelConfig, rows: int, chunk: int) -> dict[str, Any]:
     """Steps of the engine's own runner, against the products of its weights alone and a GEMM."""
     model = PackedModel(config)
     runner = StepRunner(model, rows, 1024)
-    weights = model.matrices()
+    linears = model.linears()
+    widths = {layer.weight.shape[1] for layer in linears}
 
     def step(count: int, past: int, rows: int) -> float:
         tasks = [Task(None, [7] * (past + count), past, slot=i) for i in range(rows)]
         return _best(lambda: runner.forward(_step(tasks)))
 
-    def linears(tokens: int) -> float:
-        inputs = {w.shape[1]: torch.randn(tokens, w.shape[1], dtype=w.dtype) for w in weights}
-        return _best(lambda: [linear(inputs[w.shape[1]], w) for w in weights])
+    def products(tokens: int) -> float:
+        inputs = {width: torch.randn(tokens, width, dtype=model.dtype) for width in widths}
+        return _best(lambda: [layer(inputs[layer.weight.shape[1]]) for layer in linears])
 
     size = 1536
     square = torch.randn(size, size, dtype=model.dtype)
     gemm_flops_s = 2 * size**3 / _best(lambda: square @ square)
-    layers = sum(w.numel() for w in weights[:-1])
+    layers = sum(layer.weight.numel() for layer in linears[:-1])
     return {
-        "decode_linear_share": round(linears(rows) / step(1, 223, rows), 3),
+        "decode_linear_share": round(products(rows) / step(1, 223, rows), 3),
         "prefill_gemm_share": round(2 * layers * chunk / step(chunk, 0, 1) / gemm_flops_s, 3),
     }
 
