@@ -96,12 +96,15 @@ def test_driver_killed_mid_run_and_run_again_ends_in_the_same_version(
 ) -> None:
     train = TRAIN.model_copy(update={"epochs": 8, "checkpoint_steps": 2, "lora_dropout": 0.1})
     session = open_session(tmp_path / "home", tiny_model, train)
-    _, version = train_without_ray(session, tokenizer, tmp_path / "whole")
+    whole, version = train_without_ray(session, tokenizer, tmp_path / "whole")
     run = tmp_path / "home" / "store" / "runs" / make_job(session, "lamps", "raft").run
     kill_after_checkpoint(run, tmp_path / "home" / "openbook.yaml")
     assert session.adapters.names() == []
     report = train_adapter(session, "lamps", "lamp", "raft")
     assert 0 < report["resumed_step"] < report["steps"] == 8 * STEPS_PER_EPOCH
+    curve = Curve(session.store, str(report["curve"]), events=False).read()
+    assert curve["step"].to_pylist() == list(range(1, int(report["steps"]) + 1))
+    assert curve["loss"].to_pylist() == [row["loss"] for row in whole.curve]
     assert report["version"] == version
     job = make_job(session, "lamps", "raft")
     assert {key.split("/")[2] for key in session.store.list(f"runs/{job.run}")} == {
@@ -109,8 +112,6 @@ def test_driver_killed_mid_run_and_run_again_ends_in_the_same_version(
         "metrics",
     }
     assert session.store.exists(f"{result_prefix(job)}/manifest.json")
-    steps = Curve(session.store, str(report["curve"]), events=False).read()["step"].to_pylist()
-    assert steps == list(range(1, int(report["steps"]) + 1))
 
 
 def test_all_weights_trained_become_a_model_that_can_be_trained_on(
