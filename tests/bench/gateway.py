@@ -3,7 +3,8 @@
 `openbook serve` in processes of its own, and the same engine with the same settings in this one, take turns
 at the same chats (same model, prompt, seed: the same tokens). Told are throughput at `--streams` streams,
 the time to the first token of a chat alone, and the processor time of all serving processes for a token,
-beyond the engine's own. Wants a quiet machine; the one that is not asked is idle.
+beyond the engine's own. Wants a quiet machine; the one that is not asked is idle. `--threads` are those
+of either engine; without it they are what `openbook serve` takes.
 """
 
 import argparse
@@ -23,7 +24,6 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import httpx
 import psutil
-import torch
 
 from cluster.models import base_model_path
 from cluster.prompts import render
@@ -199,23 +199,31 @@ async def _first_token(bench: Bench, pairs: int) -> dict[str, Any]:
 @contextmanager
 def running(home: Path, model: str, options: argparse.Namespace) -> Iterator[Server]:
     """`openbook serve` with the engine of these options."""
-    engine = {"ENGINE__MAX_BATCH": str(options.streams), "ENGINE__CONTEXT_TOKENS": "1024"}
+    engine = {f"ENGINE__{name.upper()}": str(value) for name, value in _engine(options).items()}
     limits = {"GENERATOR__MAX_ONGOING_REQUESTS": "64", "GENERATOR__MAX_REPLICAS": "1"}
     yield from run_server(home, model, {**engine, **limits})
+
+
+def _engine(options: argparse.Namespace) -> dict[str, int]:
+    engine = {"max_batch": options.streams, "context_tokens": 1024}
+    return engine | ({"threads": options.threads} if options.threads else {})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    for name, default in (("streams", 16), ("words", 96), ("tokens", 32), ("pairs", 5)):
+    for name, default in (
+        ("streams", 16),
+        ("words", 96),
+        ("tokens", 32),
+        ("pairs", 5),
+        ("threads", 0),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
-    torch.set_num_threads(os.cpu_count() or 1)
     model = base_model_path(Settings())
-    serve = ServeSettings.model_validate(
-        {"engine": {"max_batch": options.streams, "context_tokens": 1024}}
-    )
+    serve = ServeSettings.model_validate({"engine": _engine(options)})
     models = ModelSettings(base=model, dtype="float32")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
