@@ -141,7 +141,8 @@ class Answerer:
         sampling = self._sampling(request, request_id)
         plain = adapter is not None and await self._names.plain(adapter)
         prompts = _prompts(request, evidence, plain)
-        evidence.dropped = await self._generator.fit(prompts, sampling.max_tokens)
+        if len(prompts) > 1:  # a single one that does not fit is refused when it is to be answered
+            evidence.dropped = await self._generator.fit(prompts, sampling.max_tokens)
         if evidence.hits and not evidence.used:
             evidence.status, evidence.reason = "empty", "no document fits the context"
         messages = prompts[evidence.dropped]

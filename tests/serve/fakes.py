@@ -7,6 +7,7 @@ from pathlib import Path
 from cluster.errors import OpenbookError
 from cluster.prompts import Message
 from cluster.records import Hit
+from serve.engine.prompt import check_prompt
 from serve.engine.protocol import (
     EngineStats,
     GenerationChunk,
@@ -41,6 +42,7 @@ class ScriptedEngine:
         self.running += 1
         prompt = self.count_tokens(request.messages)
         try:
+            check_prompt((0,) * prompt, request.sampling.max_tokens, self.context_tokens, 1)
             yield GenerationChunk("", (), None, prompt, 0)
             for done, piece in enumerate(self.script, 1):
                 await self.gate.wait()

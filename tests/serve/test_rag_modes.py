@@ -104,9 +104,13 @@ def test_rag_documents_that_do_not_fit_are_dropped_worst_first(house: House) -> 
     assert body["rag"]["unverified_quotes"] == 1
 
 
-def test_rag_question_too_long_for_the_context_is_refused(house: House) -> None:
+@pytest.mark.parametrize("rag", [{"corpus": "lamps"}, {"mode": "off"}])
+@pytest.mark.parametrize("stream", [False, True])
+def test_rag_question_too_long_for_the_context_is_refused(
+    house: House, rag: dict[str, str], stream: bool
+) -> None:
     house.engine.context_tokens = 20
-    assert "context of 20" in error_of(house.chat(rag={"corpus": "lamps"}), 400)["message"]
+    assert "context of 20" in error_of(house.chat(rag=rag, stream=stream), 400)["message"]
 
 
 def test_rag_no_document_fits_is_empty(house: House) -> None:
