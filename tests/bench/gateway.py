@@ -3,8 +3,8 @@
 `openbook serve` in processes of its own, and the same engine with the same settings in this one, take turns
 at the same chats (same model, prompt, seed: the same tokens). Told are throughput at `--streams` streams,
 the time to the first token of a chat alone, and the processor time of all serving processes for a token,
-beyond the engine's own. Wants a quiet machine; the one that is not asked is idle. `--threads` are those
-of either engine; without it they are what `openbook serve` takes.
+beyond the engine's own and what they take when idle. Wants a quiet machine; the one that is not asked is
+idle. `--threads` are those of either engine; without it they are what `openbook serve` takes.
 """
 
 import argparse
@@ -38,6 +38,7 @@ _WORDS = (
     "pinhole", "dock", "alarm",
 )  # fmt: skip
 _TEMPERATURE, _SEED = 0.7, 11
+_IDLE_S = 15.0
 
 
 @dataclass
@@ -156,6 +157,7 @@ async def measure(options: argparse.Namespace, server: Server, direct: Direct) -
 
 async def _throughput(bench: Bench, pairs: int, pid: int) -> dict[str, Any]:
     ratios, same, extra, speed = [], [], [], []
+    idle = await _idle(pid)
     for pair in range(1, pairs + 1):
         order = ("direct", "served", "direct") if pair % 2 else ("served", "direct", "direct")
         found: dict[str, list[float]] = {"direct": [], "served": []}
@@ -168,7 +170,7 @@ async def _throughput(bench: Bench, pairs: int, pid: int) -> dict[str, Any]:
             seconds = time.perf_counter() - begin
             found[way].append(count.tokens / seconds)
             if way == "served":
-                hops = (cpu_of(pid) - served) / count.tokens
+                hops = (cpu_of(pid) - served - idle * seconds) / count.tokens
             else:
                 engine += (time.process_time() - own) / count.tokens / 2
         ratios.append(found["served"][0] / found["direct"][0])
@@ -181,7 +183,15 @@ async def _throughput(bench: Bench, pairs: int, pid: int) -> dict[str, Any]:
         "same_arm_range": [round(min(same), 3), round(max(same), 3)],
         "served_tokens_per_s": round(statistics.median(speed), 1),
         "cpu_us_per_token_beside_the_engine": round(statistics.median(extra)),
+        "idle_cpu_share": round(idle, 3),
     }
+
+
+async def _idle(pid: int) -> float:
+    """Processor seconds a second of all processes while nobody asks: Ray's daemons and health checks."""
+    begin = cpu_of(pid)
+    await asyncio.sleep(_IDLE_S)
+    return (cpu_of(pid) - begin) / _IDLE_S
 
 
 async def _first_token(bench: Bench, pairs: int) -> dict[str, Any]:
