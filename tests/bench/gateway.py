@@ -224,12 +224,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     for name, default in (
-        ("streams", 16),
-        ("words", 96),
-        ("tokens", 32),
-        ("pairs", 5),
-        ("threads", 0),
-    ):
+        ("streams", 16), ("words", 96), ("tokens", 32), ("pairs", 5), ("threads", 0),
+    ):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     model = base_model_path(Settings())
