@@ -12,12 +12,12 @@ QUESTION = "How many seconds must the pinhole be pressed to factory-reset a Cano
 
 # small chunks and contexts: a 135M model on two cores reads and trains a few hundred tokens a second
 INGEST = ("--set", "chunk.tokens=96", "--set", "chunk.overlap=0")
-SYNTH = ("--distractors", "2")
+SYNTH = ("--distractors", "1")
 TRAIN = ("--set", "train.max_tokens=640", "--set", "train.micro_batch_tokens=1024")
 # one pass is what the time allows: small batches make enough steps of it
 RAFT = ("--epochs", "1", "--set", "train.batch_size=4")
-RETRIEVE = ("--set", "retrieval.top_k=3")
-COMPARE = ("--limit", "32", "--max-tokens", "80", *RETRIEVE)
+RETRIEVE = ("--set", "retrieval.top_k=2")
+COMPARE = ("--limit", "24", "--max-tokens", "80", *RETRIEVE)
 
 Result = Mapping[str, Any]
 
@@ -47,7 +47,7 @@ def build_stages() -> list[Stage]:
             ),
             _tell_synth,
         ),
-        _train("DSF", "dsf", "questions and answers only", ("--epochs", "3")),
+        _train("DSF", "dsf", "questions and answers only", ("--epochs", "2")),
         _train("RAFT", "raft", "open book, with distractors", RAFT),
     ]  # fmt: skip
 
