@@ -25,6 +25,8 @@ class TrainSettings(Section):
     or shrinks with the cluster; batches stay as they are. `accelerator_type` (such as H100) and
     `node_labels` say where workers may run. `gradient_checkpointing` trades a third of the speed for most
     of the memory of activations; `compile` fuses the layers (torch.compile), which takes a minute first.
+    With `lora_layers` an adapter changes the last so many layers only: those before them keep nothing for a
+    backward pass that ends there, which saves time and memory.
     Without `cpus_per_worker` a worker takes one CPU beside its GPU, else an equal part of all CPUs.
     `validation_examples` bounds how many are looked at every `eval_steps`, or after an epoch; `keep` says
     whether the last weights become the adapter or those with the lowest validation loss. With
@@ -55,6 +57,7 @@ class TrainSettings(Section):
     lora_rank: int = Field(16, ge=1, le=512)
     lora_alpha: int = Field(32, ge=1)
     lora_dropout: Fraction = 0.0
+    lora_layers: int | None = Field(None, ge=1)
     lora_targets: tuple[str, ...] = (
         "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
     )  # fmt: skip

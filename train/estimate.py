@@ -192,17 +192,24 @@ def _activations(
     # two norms in float32; inputs of linears, queries, keys, values, their rotated and repeated copies,
     # the attention's output, residuals; gate, its activation, up and their product
     layer = shape.hidden * (8 + 13 * size) + shape.feed_forward * 4 * size
-    kept = layer * shape.layers
+    layers = _passed_back(shape, settings)
+    kept = layer * layers
     if settings.gradient_checkpointing:
-        kept = shape.hidden * size * shape.layers + layer
+        kept = shape.hidden * size * layers + layer
     # logits in the dtype, in float32, and the gradients of both
     return row * kept + supervised * shape.vocabulary * (2 * size + 8)
+
+
+def _passed_back(shape: Shape, settings: TrainSettings) -> int:
+    """Layers that the backward pass goes through: it ends at the first that is trained."""
+    return (settings.lora_layers if freezes_base(settings) else None) or shape.layers
 
 
 def _seconds(shape: Shape, settings: TrainSettings, base: Base, tokens: int) -> float | None:
     if settings.use_gpu and base.device == "cpu":
         return None  # the GPUs are elsewhere
-    operations = (4 if freezes_base(settings) else 6) * shape.parameters * tokens
+    back = 2 * _passed_back(shape, settings) / shape.layers if freezes_base(settings) else 4
+    operations = (2 + back) * shape.parameters * tokens
     return operations / (_SHARE * _speed(base) * (settings.num_workers if settings.use_gpu else 1))
 
 

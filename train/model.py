@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cluster.errors import SettingsError
 from cluster.settings import TrainSettings
 from train import attention
 from train.batches import MicroBatch
@@ -106,6 +107,7 @@ def _attach_adapter(base: Any, settings: TrainSettings) -> Any:
         lora_alpha=settings.lora_alpha,
         lora_dropout=settings.lora_dropout,
         target_modules=list(settings.lora_targets),
+        layers_to_transform=_adapted_layers(base, settings),
         use_dora=settings.method == "dora",
         task_type="CAUSAL_LM",
     )
@@ -116,6 +118,19 @@ def _attach_adapter(base: Any, settings: TrainSettings) -> Any:
             # autocast makes the input bfloat16 again: peft's copy of it in float32 is only memory
             module.cast_input_dtype_enabled = False
     return model
+
+
+def _adapted_layers(base: Any, settings: TrainSettings) -> list[int] | None:
+    """The last `lora_layers`; None for all. SettingsError when the model has fewer."""
+    if settings.lora_layers is None:
+        return None
+    layers = int(base.config.get_text_config().num_hidden_layers)
+    if settings.lora_layers > layers:
+        raise SettingsError(
+            f"train.lora_layers={settings.lora_layers} is more than the {layers} layers of the model; "
+            "lower it, or leave it out to adapt all of them"
+        )
+    return list(range(layers - settings.lora_layers, layers))
 
 
 def trained_weights(model: Any) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ loss on all tokens. Ratios count processor time, so work in other processes does
 packing   packed rows against a padded batch of the same texts in transformers, tokens of texts alone;
           `share_of_ideal` is that over what padding wastes, 1 / (1 - pad)
 lora      a LoRA step against one of all weights, on the same rows
+layers    a LoRA step on the last half of the layers against one on all
 loop      a step of ours, encoding included, against a bare loop over rows that are ready
 checkpoint  a checkpoint into the object store, as a share of 100 steps
 """
@@ -71,14 +72,14 @@ class Bench:
     """One model on disk, one set of texts."""
 
     def __init__(self, layers: int, folder: Path) -> None:
-        self.path = cut_model(layers, folder / "model")
+        self.path, self.layers = cut_model(layers, folder / "model"), layers
         self.folder = folder
         self.texts = sample()
         self.batches = batches(self.texts)
 
-    def ours(self, method: str = "lora") -> Step:
+    def ours(self, **changes: Any) -> Step:
         """`STEPS` updates on packed rows."""
-        settings = TrainSettings.model_validate({"method": method})
+        settings = TrainSettings.model_validate(changes)
         model = build_model(Base(self.path, "float32"), settings)
         loss = AnswerLoss(model, "float32")
         rows = cycle([[pack(g) for g in micro_batches(b, ROW)] for b in self.batches])
@@ -156,7 +157,12 @@ def bench_packing(bench: Bench, pairs: int) -> dict[str, Any]:
 
 def bench_lora(bench: Bench, pairs: int) -> dict[str, Any]:
     """A step of all weights against one of an adapter."""
-    return paired(bench.ours("full"), bench.ours("lora"), pairs)
+    return paired(bench.ours(method="full"), bench.ours(), pairs)
+
+
+def bench_layers(bench: Bench, pairs: int) -> dict[str, Any]:
+    """A step of all layers against one of the last half."""
+    return paired(bench.ours(), bench.ours(lora_layers=bench.layers // 2), pairs)
 
 
 def bench_loop(bench: Bench, pairs: int) -> dict[str, Any]:
@@ -193,6 +199,7 @@ def bench_checkpoint(bench: Bench, pairs: int) -> dict[str, Any]:
 SECTIONS = {
     "packing": bench_packing,
     "lora": bench_lora,
+    "layers": bench_layers,
     "loop": bench_loop,
     "checkpoint": bench_checkpoint,
 }

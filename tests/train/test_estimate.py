@@ -70,6 +70,8 @@ def test_memory_grows_with_the_row_and_shrinks_with_checkpointing(
 
     assert activations(micro_batch_tokens=4000) > 1.8 * activations(micro_batch_tokens=2000)
     assert activations(gradient_checkpointing=True) < activations()
+    assert activations(lora_layers=1) < activations()
+    assert activations(lora_layers=1, method="full") == activations(method="full")
 
 
 def test_model_shared_out_needs_less_in_each_worker(tiny_model: str, tokenizer: Any) -> None:

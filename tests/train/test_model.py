@@ -178,3 +178,28 @@ def test_adapter_starts_the_same_for_one_seed(tiny_model: str) -> None:
 
     assert all(torch.equal(a, b) for a, b in zip(weights(1), weights(1), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(weights(1), weights(2), strict=True))
+
+
+def test_last_layers_alone_are_adapted_with_the_gradients_of_all(
+    tiny_model: str, texts: list[Encoded]
+) -> None:
+    def gradients(layers: int | None) -> dict[str, torch.Tensor]:
+        settings = TRAIN.model_copy(update={"lora_layers": layers})
+        model = build_model(Base(tiny_model, "float32"), settings)
+        weights = trained_weights(model)
+        start = torch.Generator().manual_seed(3)
+        for name, weight in weights.items():
+            if ".layers.1." in name:  # in the layer before, an untrained adapter changes nothing
+                weight.data = torch.randn(weight.shape, generator=start) * 0.1
+        AnswerLoss(model, "float32")(pack(texts)).backward()
+        return {name: weight.grad for name, weight in weights.items() if weight.grad is not None}
+
+    last, all_of_them = gradients(1), gradients(None)
+    assert set(last) == {name for name in all_of_them if ".layers.1." in name}
+    assert all(torch.allclose(last[name], all_of_them[name], rtol=1e-4) for name in last)
+
+
+def test_more_layers_than_the_model_has_are_refused(tiny_model: str) -> None:
+    settings = TRAIN.model_copy(update={"lora_layers": 3})
+    with pytest.raises(SettingsError, match=r"train\.lora_layers=3 is more than the 2 layers"):
+        build_model(Base(tiny_model, "float32"), settings)

@@ -38,6 +38,14 @@ def folder(tmp_path: Path, tiny_model: str, tokenizer: Any) -> Path:
     return tmp_path / "adapter"
 
 
+def test_adapter_of_the_last_layers_passes(tmp_path: Path, tiny_model: str, tokenizer: Any) -> None:
+    settings = TRAIN.model_copy(update={"lora_layers": 1})
+    model = build_model(Base(tiny_model, "float32"), settings)
+    export(model, tokenizer, BASE, tmp_path)
+    assert not any(".layers.0." in name for name in load_file(tmp_path / WEIGHTS))
+    check_files(tmp_path, BASE, tiny_model)
+
+
 def change_config(folder: Path, **values: Any) -> None:
     config = json.loads((folder / CONFIG).read_text())
     (folder / CONFIG).write_text(json.dumps({**config, **values}))
