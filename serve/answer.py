@@ -154,6 +154,7 @@ class Answerer:
                 tuple(messages),
                 adapter,
                 replace(sampling, seed=sampling.seed + number),
+                whole=not request.stream,
             )
             stream = _refusal(evidence) if refuses else self._generator.generate(asked)
             choices.append(Answering(adapter or BASE, evidence, stream, bool(request.logprobs)))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from typing import Literal
 
 from cluster.errors import UsageError
@@ -40,6 +41,10 @@ class Generator:
             if request.adapter is not None:
                 await stack.enter_async_context(self._adapters.lease(request.adapter))
             stream = await stack.enter_async_context(aclosing(self._engine.generate(request)))
+            if request.whole:
+                yield await anext(stream)
+                yield join([chunk async for chunk in stream])
+                return
             async for chunk in stream:
                 yield chunk
 
@@ -67,3 +72,14 @@ class Generator:
     async def close(self) -> None:
         """Free the model."""
         await self._engine.close()
+
+
+def join(chunks: Sequence[GenerationChunk]) -> GenerationChunk:
+    """Consecutive chunks, at least one, as one: each that travels between replicas costs what it costs
+    to compute a token of a small model."""
+    return replace(
+        chunks[-1],
+        text="".join(chunk.text for chunk in chunks),
+        token_ids=tuple(token for chunk in chunks for token in chunk.token_ids),
+        logprobs=tuple(token for chunk in chunks for token in chunk.logprobs),
+    )

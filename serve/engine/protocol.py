@@ -54,13 +54,18 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One answer to generate. `prompt_ids`, when given, replaces `messages` (already templated)."""
+    """One answer to generate. `prompt_ids`, when given, replaces `messages` (already templated).
+
+    With `whole` nobody reads along: after the first chunk, the admission, the generator replica sends the
+    answer in one. An engine streams all the same.
+    """
 
     request_id: str
     messages: tuple[Message, ...]
     adapter: str | None
     sampling: SamplingParams
     prompt_ids: tuple[int, ...] | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
