@@ -11,6 +11,7 @@ import fcntl
 import json
 import logging
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -29,6 +30,8 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 _POLL_S = 0.05
 _WATCH_S = 1.0
+_FIRST_PORT, _PORTS = 10_000, 10_000
+_OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 _LOG = logging.getLogger(__name__)
 
@@ -112,7 +115,11 @@ class EmbeddedMilvus:
             return None
 
     def _start(self, wanted: int | None = None) -> int:
-        """The port of a new server: the one wanted, or that of the one before, where it is free."""
+        """The port of a new server: the one wanted; else that of the one before, where it is free."""
+        if wanted and not _is_free(wanted):
+            raise UnavailableError(
+                f"port {wanted}, where others expect the embedded Milvus Lite server, is taken"
+            )
         known = self._known()
         self._stop()
         before = wanted or (known["port"] if known else None)
@@ -187,6 +194,12 @@ def _is_free(port: int) -> bool:
 
 
 def _free_port() -> int:
+    """Below those of outgoing connections, one of which could take the port of a server that died."""
+    first = int(_OUTGOING.read_text().split()[0])
+    below = range(max(_FIRST_PORT, first - _PORTS), first)
+    for port in random.sample(below, len(below)):
+        if _is_free(port):
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -3,12 +3,15 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from cluster.errors import UnavailableError
 from cluster.milvus_lite import EmbeddedMilvus
@@ -64,6 +67,44 @@ def test_collection_is_searched_after_the_server_was_restarted(tmp_path: Path) -
         assert [hit.chunk.chunk_id for hit in hits[0]] == ["c1"]
         assert store.chunk_ids("kept") == {"c1"}
         store.close()
+
+
+def wait_for(what: Callable[[], bool], problem: str) -> None:
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline, problem
+
+
+def test_embedded_server_whose_port_is_taken_meanwhile_comes_back_to_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with EmbeddedMilvus(tmp_path) as server, socket.socket() as thief:
+        port = int(server.uri.rpartition(":")[2])
+        os.kill(json.loads((tmp_path / "server.json").read_text())["pid"], signal.SIGKILL)
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        wait_for(lambda: bound(thief, port), "the killed server kept its port")
+        wait_for(lambda: f"port {port}" in caplog.text, "nobody told that the port is taken")
+        thief.close()
+        store = VectorStore(MilvusSettings(timeout_s=5), server.uri)
+        wait_for(lambda: answers(store), "the server did not come back")
+        store.close()
+
+
+def bound(thief: socket.socket, port: int) -> bool:
+    try:
+        thief.bind(("127.0.0.1", port))
+        thief.listen()
+    except OSError:
+        return False
+    return True
+
+
+def answers(store: VectorStore) -> bool:
+    try:
+        store.ensure("kept", 3)
+    except UnavailableError:
+        return False
+    return True
 
 
 def test_embedded_server_that_dies_is_started_again_where_its_users_look(tmp_path: Path) -> None:
