@@ -75,8 +75,7 @@ class Generator:
 
 
 def join(chunks: Sequence[GenerationChunk]) -> GenerationChunk:
-    """Consecutive chunks, at least one, as one: each that travels between replicas costs what it costs
-    to compute a token of a small model."""
+    """Consecutive chunks, at least one, as one."""
     return replace(
         chunks[-1],
         text="".join(chunk.text for chunk in chunks),
