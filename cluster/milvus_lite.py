@@ -122,8 +122,9 @@ class EmbeddedMilvus:
             )
         known = self._known()
         self._stop()
-        before = wanted or (known["port"] if known else None)
-        port = before if before and _is_free(before) else _free_port()
+        port = wanted
+        if port is None:
+            port = known["port"] if known and _is_free(known["port"]) else _free_port()
         log = self._folder / "server.log"
         command = [sys.executable, "-m", "milvus_lite", "server"]
         command += ["--data-dir", str(self._folder / "data"), "--host", "127.0.0.1"]

@@ -61,10 +61,13 @@ class House:
     retriever: StaticRetriever
     settings: ServeSettings
 
-    def app(self) -> FastAPI:
+    def generator(self) -> Generator:
         fit = Fit(BASE_MODEL, PROMPT_HASH, max_rank=64)
         files = AdapterFiles(self.registry, Disk(self.folder / "cache", 1 << 20), fit, retry_s=0.0)
-        generator = Generator(self.engine, AdapterCache(self.engine, files, max_adapters=2))
+        return Generator(self.engine, AdapterCache(self.engine, files, max_adapters=2))
+
+    def app(self) -> FastAPI:
+        generator = self.generator()
         names = AdapterNames(self.registry, BASE_MODEL, ttl_s=0.0)
         answerer = Answerer(names, self.retriever, generator, self.settings)
         catalog = Catalog(self.registry, BASE_MODEL, ttl_s=0.0)
