@@ -16,8 +16,10 @@ from cluster.errors import UnavailableError
 from cluster.settings import RaySettings
 
 _LOOPBACK = "127.0.0.1"
-# our replicas block no event loop, so Serve need not hand every token from one loop to another
-_SERVE = {
+# our replicas block no event loop, so Serve need not hand every token from one loop to another;
+# the time that a client allows is kept by the gateway, which answers in OpenAI's shape
+SERVE_ENVIRONMENT = {
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve.proxy:middlewares",
     "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
     "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1000",
@@ -35,7 +37,7 @@ def start_ray(settings: RaySettings) -> bool:
     os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
     # Ray Data copies device visibility only for GPUs; the warning about it helps nobody here
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    for name, value in _SERVE.items():
+    for name, value in SERVE_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     options: dict[str, object] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if settings.address is None:

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cluster.errors import OverloadedError, UsageError
 from serve.admission import Admission
-from serve.deadline import TIMEOUT_HEADER, Deadline, deadline_of
+from serve.deadline import Deadline, deadline_of
 from serve.problems import INTERNAL, TOO_LARGE, Problem, of_error, of_timeout
 
 access_log = logging.getLogger("openbook.access")
@@ -115,7 +115,7 @@ class _Exchange:
 
     def begin(self, longest_s: float) -> Deadline:
         """Time runs from here, waiting for a turn included."""
-        self.deadline = deadline_of(self._headers.get(TIMEOUT_HEADER), longest_s)
+        self.deadline = deadline_of(self._headers, longest_s)
         return self.deadline
 
     async def receive(self) -> Message:

@@ -2,11 +2,14 @@
 
 import asyncio
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cluster.errors import UsageError
 
 TIMEOUT_HEADER = "x-request-timeout-seconds"
+PASSED_HEADER = "x-openbook-timeout-seconds"
+"""The same, out of Ray Serve's sight (`serve.proxy`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +20,15 @@ class Deadline:
     at: float
 
 
-def deadline_of(given: str | None, longest_s: float) -> Deadline:
-    """From the header's value, now; UsageError when it is no positive number."""
+def deadline_of(headers: Mapping[str, str], longest_s: float) -> Deadline:
+    """From a request's headers, now; UsageError when the given time is no positive number."""
+    given = headers.get(PASSED_HEADER, headers.get(TIMEOUT_HEADER))
     try:
         seconds = longest_s if given is None else min(float(given), longest_s)
     except ValueError:
         seconds = math.nan
     if not seconds > 0:
         raise UsageError(f"header {TIMEOUT_HEADER}: {given!r} is not a positive number of seconds")
-    # Serve's proxy reads the same header and answers without a body of ours: be a little earlier
+    # the client often gives up at the same moment: be a little earlier
     margin = min(0.2, seconds / 10)
     return Deadline(seconds, asyncio.get_running_loop().time() + seconds - margin)

@@ -3,10 +3,14 @@ installs only tested versions, and ends as the user that the pods run as.
 """
 
 import fnmatch
+import pkgutil
 import shlex
 import tomllib
 from pathlib import PurePosixPath
 
+from starlette.middleware import Middleware
+
+from cluster.runtime import SERVE_ENVIRONMENT
 from tests.k8s.manifests import ROOT, all_pods, ray_pods
 
 Instruction = tuple[str, str]
@@ -93,3 +97,14 @@ def test_volatile_folders_of_the_pods_are_volumes() -> None:
         volumes = {v["name"] for v in pod.spec["volumes"] if "emptyDir" in v}
         mounts = pod.spec["containers"][0]["volumeMounts"]
         assert "/tmp" in {m["mountPath"] for m in mounts if m["name"] in volumes}, pod.where
+
+
+def test_image_serves_with_the_variables_of_the_runtime() -> None:
+    lines = [rest for keyword, rest in last_stage() if keyword == "ENV"]
+    items = [item for line in lines for item in shlex.split(line)]
+    given = dict(item.partition("=")[::2] for item in items)
+    serve = {name: value for name, value in given.items() if name.startswith("RAY_SERVE_")}
+    assert serve == SERVE_ENVIRONMENT
+    for name, path in serve.items():
+        if name.endswith("_IMPORT_PATH"):
+            assert all(isinstance(item, Middleware) for item in pkgutil.resolve_name(path)())

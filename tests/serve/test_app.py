@@ -161,8 +161,9 @@ def test_retrieve_finds_the_chunk(server: Server) -> None:
     assert [hit["doc_id"] for hit in found["hits"]] == ["doc-2"]
 
 
-def test_deadline_and_request_id_through_the_proxy(server: Server) -> None:
-    headers = {"x-request-timeout-seconds": "0.5", "x-request-id": "mine-1"}
+@pytest.mark.parametrize("seconds", ["0.5", "0.001"])
+def test_deadline_and_request_id_through_the_proxy(server: Server, seconds: str) -> None:
+    headers = {"x-request-timeout-seconds": seconds, "x-request-id": "mine-1"}
     reply = httpx.post(f"{server.url}/v1/chat/completions", json=ENDLESS, headers=headers)
     assert reply.status_code == 408
     assert reply.json()["error"]["code"] == "timeout"
