@@ -66,6 +66,12 @@ def fields_of(model: type[BaseModel] = Settings, prefix: str = "") -> dict[str, 
     return found
 
 
+def changed(settings: Settings) -> dict[str, Any]:
+    """The values that are not the defaults of their places, as a tree for `Settings.model_validate`."""
+    values = {key: (_lookup(settings, key), default) for key, default in fields_of().items()}
+    return _nest({key: value for key, (value, default) in values.items() if value != default})
+
+
 def _lookup(section: BaseModel, dotted: str) -> Any:
     value: Any = section
     for part in dotted.split("."):

@@ -152,6 +152,15 @@ class AutoscaleSettings(Section):
     num_cpus: float = Field(0.2, ge=0)
     num_gpus: float = Field(0.0, ge=0)
 
+    @model_validator(mode="after")
+    def _range_is_one(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(
+                f"min_replicas is {self.min_replicas} and max_replicas {self.max_replicas}: raise "
+                "max_replicas or lower min_replicas"
+            )
+        return self
+
 
 class EngineSettings(Section):
     """Generation. `max_batch` requests run together, whatever their adapters.

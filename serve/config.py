@@ -14,6 +14,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from ray.serve.schema import ServeDeploySchema
 
 from cluster.errors import SettingsError
+from cluster.resolve import changed
 from cluster.settings import Settings
 from serve.scaling import deployment_options
 
@@ -24,7 +25,7 @@ _LOCAL = {"home", "ray"}  # of the machine that prints, not of the cluster that 
 
 def serve_config(settings: Settings) -> dict[str, Any]:
     """What `serve deploy` and a RayService take; secrets stay out, they come from the environment."""
-    given = settings.model_dump(exclude_defaults=True, exclude=_LOCAL)
+    given = {name: value for name, value in changed(settings).items() if name not in _LOCAL}
     config = {
         "proxy_location": "EveryNode",
         "http_options": {"host": settings.serve.host, "port": settings.serve.port},

@@ -94,3 +94,15 @@ def test_list_setting_is_read_from_text() -> None:
     given = parse_overrides(['train.lora_targets=["q_proj", "v_proj"]'])
     settings = load_settings(given, environ={}).settings
     assert settings.train.lora_targets == ("q_proj", "v_proj")
+
+
+def test_section_given_in_part_keeps_the_rest_of_its_default() -> None:
+    default = load_settings(environ={}).settings.serve.generator
+    given = load_settings({"serve.generator.max_replicas": 5}, environ={}).settings.serve.generator
+    assert given == default.model_copy(update={"max_replicas": 5})
+    assert default.target_ongoing_requests != type(default)().target_ongoing_requests
+
+
+def test_more_replicas_at_least_than_at_most_are_refused() -> None:
+    with pytest.raises(SettingsError, match="min_replicas is 9 and max_replicas 2"):
+        load_settings({"serve.generator.min_replicas": 9}, environ={})

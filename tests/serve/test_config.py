@@ -7,6 +7,7 @@ import yaml
 from pydantic import SecretStr
 
 from cluster.errors import SettingsError
+from cluster.resolve import load_settings
 from cluster.settings import (
     AutoscaleSettings,
     EngineSettings,
@@ -119,3 +120,10 @@ def test_engine_threads_by_setting_by_cpus_of_the_replica_or_by_machine() -> Non
     assert engine_threads(ServeSettings(generator=three)) == 3
     assert engine_threads(ServeSettings(generator=three, engine=EngineSettings(threads=5))) == 5
     assert engine_threads(ServeSettings()) >= 1
+
+
+def test_yaml_reads_back_as_the_same_settings() -> None:
+    ours = load_settings({"serve.generator.max_ongoing_requests": 16, "serve.port": 9}).settings
+    (app,) = serve_config(ours)["applications"]
+    assert app["args"]["serve"]["generator"] == {"max_ongoing_requests": 16}
+    assert Settings.model_validate(app["args"]) == ours
