@@ -31,7 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "train.adapters_cli:adapters",
         "List, check, import, promote and roll back adapters.",
     ),
-    "models": ("train.models_cli:models", "List the whole models that training made."),
+    "models": ("train.models_cli:models", "Prepare the base model, list those that training made."),
     "serve": ("serve.cli:serve", "Serve retrieval and adapters behind an OpenAI-compatible API."),
     "ask": ("serve.ask_cli:ask", "A streamed, cited answer in the terminal."),
     "compare": ("train.compare_cli:compare", "Base, RAG, DSF, DSF+RAG and RAFT side by side."),

@@ -25,6 +25,7 @@ class TrainSettings(Section):
     or shrinks with the cluster; batches stay as they are. `accelerator_type` (such as H100) and
     `node_labels` say where workers may run. `gradient_checkpointing` trades a third of the speed for most
     of the memory of activations; `compile` fuses the layers (torch.compile), which takes a minute first.
+    A run ends after `epochs`, or after `max_steps` if that is sooner.
     With `lora_layers` an adapter changes the last so many layers only: those before them keep nothing for a
     backward pass that ends there, which saves time and memory.
     Without `cpus_per_worker` a worker takes one CPU beside its GPU, else an equal part of all CPUs.
@@ -44,6 +45,7 @@ class TrainSettings(Section):
     use_gpu: bool = False
     method: Method = "lora"
     epochs: int = Field(2, ge=1)
+    max_steps: int | None = Field(None, ge=1)
     batch_size: int = Field(8, ge=1)
     micro_batch_tokens: int = Field(2048, ge=64)
     packing: bool = True

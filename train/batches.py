@@ -18,12 +18,16 @@ from train.encoding import IGNORE, Encoded, Item
 
 @dataclass(frozen=True)
 class Schedule:
-    """The order of examples over all epochs; the last batch of an epoch may be smaller."""
+    """The order of examples over all epochs; the last batch of an epoch may be smaller.
+
+    With `max_steps` the run ends after so many steps, wherever it then is.
+    """
 
     examples: Sequence[Item]
     batch_size: int
     epochs: int
     seed: int
+    max_steps: int | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -33,7 +37,14 @@ class Schedule:
     @property
     def steps(self) -> int:
         """Optimizer steps in the whole run."""
-        return self.steps_per_epoch * self.epochs
+        steps = self.steps_per_epoch * self.epochs
+        return steps if self.max_steps is None else min(steps, self.max_steps)
+
+    @property
+    def visits(self) -> int:
+        """Examples in the whole run, each as often as it is seen."""
+        epochs, more = divmod(self.steps, self.steps_per_epoch)
+        return epochs * len(self.examples) + more * self.batch_size
 
     def batch(self, step: int) -> tuple[int, list[Item]]:
         """Epoch and global batch of step `step`, counted from 0."""
@@ -45,8 +56,14 @@ class Schedule:
 
 
 def share(batch: Sequence[Item], rank: int, world: int) -> list[Item]:
-    """The part of a global batch that one of `world` workers takes; parts are of similar size."""
-    return sorted(batch, key=lambda item: (item.size, item.id))[rank::world]
+    """The part of a global batch that one of `world` workers takes; parts are of similar size.
+
+    Dealt out by size, there and back: no worker always gets the larger of two, and none waits long.
+    """
+    dealt = sorted(batch, key=lambda item: (item.size, item.id))
+    turns = (place % (2 * world) for place in range(len(dealt)))
+    takers = (turn if turn < world else 2 * world - 1 - turn for turn in turns)
+    return [item for item, taker in zip(dealt, takers, strict=True) if taker == rank]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ def train(
         typer.Option(help="lora or qlora: an adapter; dora or full: a model of its own."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the set.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="End after so many steps.")] = None,
     workers: Annotated[int | None, typer.Option(help="Ray Train workers.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples per step, all workers.")] = None,
@@ -47,6 +48,7 @@ def train(
     flags = {
         "train__method": method,
         "train__epochs": epochs,
+        "train__max_steps": max_steps,
         "train__num_workers": workers,
         "train__learning_rate": learning_rate,
         "train__batch_size": batch_size,

@@ -110,7 +110,7 @@ def estimate_run(
     row = max(settings.micro_batch_tokens if settings.packing else 1, longest)
     supervised = sum(text.supervised for text in texts) / sum(len(text.ids) for text in texts)
     mean = sum(len(text.ids) for text in texts) / looked_at
-    tokens = round(mean * len(material.schedule.examples) * settings.epochs)
+    tokens = round(mean * material.schedule.visits)
     workers = settings.min_workers or settings.num_workers
     parts = workers if shards(settings, workers) else 1
     return Estimate(

@@ -31,7 +31,9 @@ def load_material(
     """The material of a run on `dataset` (`name@version`). InputError for a set of another kind."""
     examples = _READ[mode](datasets, dataset, "train")
     validation = _READ[mode](datasets, dataset, "validation")[: settings.validation_examples]
-    schedule = Schedule(examples, settings.batch_size, settings.epochs, settings.seed)
+    schedule = Schedule(
+        examples, settings.batch_size, settings.epochs, settings.seed, settings.max_steps
+    )
     return Material(schedule, validation, _encoding(mode, settings, tokenizer), seed)
 
 

@@ -1,16 +1,17 @@
-"""`openbook models`: the whole models that training made."""
+"""`openbook models`: those that training made, and those that everything begins with."""
 
 import typer
 
+from cluster.models import base_model_path, embedder_path
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
 from cluster.records import as_json
 
-models = typer.Typer(help="Models that training made.", no_args_is_help=True)
+models = typer.Typer(help="Base models and those that training made.", no_args_is_help=True)
 
 
 @models.callback()
 def group() -> None:
-    """Models that training made; serve one with models.base=store:NAME@VERSION."""
+    """Base models and those that training made; serve one of these with models.base=store:NAME@VERSION."""
 
 
 @models.command("list")
@@ -26,3 +27,16 @@ def list_models(
         session.console.table("Models", columns, cells)
         rows = [{**as_json(manifest), "setting": manifest.setting} for manifest in found]
         session.console.result({"models": rows})
+
+
+@models.command("prepare")
+def prepare_models(
+    json_output: JsonFlag = False, config: ConfigFlag = None, overrides: SetFlag = None
+) -> None:
+    """Convert the base model now (a packaged GGUF), or bring it here from the store, not at first use."""
+    with open_session(json_output, config, overrides) as session:
+        settings = session.settings
+        found = {"base": base_model_path(settings), "embedder": embedder_path(settings.models)}
+        for name, place in found.items():
+            session.console.line(f"{name}: {place}")
+        session.console.result(found)

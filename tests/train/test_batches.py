@@ -1,7 +1,11 @@
 """Every example once per epoch, the same global batch for any number of workers, no padding."""
 
+from dataclasses import dataclass
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.training_sets import examples
 from train.batches import Schedule, micro_batches, pack, share
@@ -20,6 +24,16 @@ def test_schedule_shows_every_example_once_per_epoch(count: int) -> None:
         assert sorted(ids) == sorted(item.id for item in examples(count))
 
 
+@pytest.mark.parametrize(
+    ("most", "steps", "visits"), [(None, 6, 21), (9, 6, 21), (5, 5, 18), (4, 4, 14), (1, 1, 4)]
+)
+def test_schedule_ends_after_its_steps_at_most(most: int | None, steps: int, visits: int) -> None:
+    schedule = Schedule(examples(7), batch_size=4, epochs=3, seed=1, max_steps=most)
+    assert schedule.steps == steps
+    assert schedule.visits == visits
+    assert sum(len(schedule.batch(step)[1]) for step in range(steps)) == visits
+
+
 def test_schedule_order_depends_on_epoch_and_seed() -> None:
     def first(seed: int, epoch: int) -> list[str]:
         schedule = Schedule(examples(8), batch_size=8, epochs=2, seed=seed)
@@ -35,6 +49,18 @@ def test_shares_of_all_workers_are_the_global_batch(world: int) -> None:
     parts = [share(batch, rank, world) for rank in range(world)]
     assert sorted(item.id for part in parts for item in part) == sorted(item.id for item in batch)
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@given(st.lists(st.integers(1, 1000), min_size=4, max_size=40))
+def test_shares_of_two_workers_differ_by_no_more_than_two_texts(sizes: list[int]) -> None:
+    @dataclass(frozen=True)
+    class Text:
+        id: str
+        size: int
+
+    batch = [Text(str(place), size) for place, size in enumerate(sizes[: len(sizes) // 2 * 2])]
+    one, two = (sum(item.size for item in share(batch, rank, 2)) for rank in range(2))
+    assert abs(one - two) <= max(sizes) - min(sizes)
 
 
 def test_micro_batches_stay_within_the_budget_unless_a_text_is_longer() -> None:

@@ -91,3 +91,12 @@ def test_models_that_training_made_are_listed_with_their_setting(
     run("models", "list", "--json", *config)
     (found,) = json.loads(capsys.readouterr().out)["models"]
     assert (found["setting"], found["method"]) == ("store:tone@v1", "full")
+
+
+def test_models_are_prepared_and_told_where_they_are(
+    config: list[str], tiny_model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("models", "prepare", "--json", *config)
+    found = json.loads(capsys.readouterr().out)
+    assert found["base"] == tiny_model
+    assert (Path(found["embedder"]) / "modules.json").is_file()
