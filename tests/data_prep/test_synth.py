@@ -116,6 +116,7 @@ def test_killed_synth_ends_as_if_it_had_not_been(built: Built, tmp_path: Path) -
     assert durable_set(store, "killed") == durable_set(store, "whole")
 
 
+@pytest.mark.long
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.timeout(180)

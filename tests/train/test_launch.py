@@ -114,6 +114,7 @@ def test_driver_killed_mid_run_and_run_again_ends_in_the_same_version(
     assert session.store.exists(f"{result_prefix(job)}/manifest.json")
 
 
+@pytest.mark.long
 def test_all_weights_trained_become_a_model_that_can_be_trained_on(
     ray_cluster: None, tmp_path: Path, tiny_model: str
 ) -> None:
