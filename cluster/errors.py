@@ -25,6 +25,10 @@ class UsageError(OpenbookError):
     exit_code = 2
 
 
+class ContextError(UsageError):
+    """Prompt and answer together are longer than the model's context."""
+
+
 class SettingsError(UsageError):
     """A setting is unknown or its value is not allowed."""
 

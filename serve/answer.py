@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from cluster.errors import UnavailableError, UsageError
+from cluster.errors import ContextError, UnavailableError, UsageError
 from cluster.keys import seed_of
 from cluster.prompts import ABSTENTION, Message, render, render_target
 from cluster.records import Hit, hit_summary
@@ -140,27 +140,36 @@ class Answerer:
         evidence = await self._evidence(question, request.rag)
         sampling = self._sampling(request, request_id)
         plain = adapter is not None and await self._names.plain(adapter)
-        prompts = _prompts(request, evidence, plain)
-        if len(prompts) > 1:  # a single one that does not fit is refused when it is to be answered
-            evidence.dropped = await self._generator.fit(prompts, sampling.max_tokens)
-        if evidence.hits and not evidence.used:
+        prompts = [tuple(prompt) for prompt in _prompts(request, evidence, plain)]
+        whole = not request.stream
+        asked = GenerationRequest(request_id, prompts[0], adapter, sampling, whole=whole)
+        try:  # nearly always all documents fit: to ask first would cost every answer a call
+            return await self._answer(asked, request.n or 1, evidence)
+        except ContextError:
+            if len(prompts) == 1:
+                raise
+        evidence.dropped = await self._generator.fit(prompts, sampling.max_tokens)
+        if not evidence.used:
             evidence.status, evidence.reason = "empty", "no document fits the context"
-        messages = prompts[evidence.dropped]
+        asked = replace(asked, messages=prompts[evidence.dropped])
+        return await self._answer(asked, request.n or 1, evidence)
+
+    async def _answer(
+        self, asked: GenerationRequest, choices: int, evidence: Evidence
+    ) -> list[Answering]:
+        """So many answers, admitted; each samples apart."""
         refuses = evidence.status == "empty" and self._settings.require_retrieval
-        choices = []
-        for number in range(request.n or 1):
-            asked = GenerationRequest(
-                f"{request_id}-{number}" if number else request_id,
-                tuple(messages),
-                adapter,
-                replace(sampling, seed=sampling.seed + number),
-                whole=not request.stream,
-            )
-            stream = _refusal(evidence) if refuses else self._generator.generate(asked)
-            choices.append(Answering(adapter or BASE, evidence, stream, bool(request.logprobs)))
+        answers = []
+        for number in range(choices):
+            sampling = replace(asked.sampling, seed=asked.sampling.seed + number)
+            name = f"{asked.request_id}-{number}" if number else asked.request_id
+            one = replace(asked, request_id=name, sampling=sampling)
+            stream = _refusal(evidence) if refuses else self._generator.generate(one)
+            model, logprobs = asked.adapter or BASE, sampling.logprobs is not None
+            answers.append(Answering(model, evidence, stream, logprobs))
         if not refuses:
-            await _admit(choices)
-        return choices
+            await _admit(answers)
+        return answers
 
     async def _evidence(self, question: str, rag: RagOptions) -> Evidence:
         corpus = rag.corpus or self._settings.corpus

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from typing import Literal
 
-from cluster.errors import UsageError
+from cluster.errors import ContextError
 from cluster.prompts import Message
 from serve.adapters.cache import AdapterCache
 from serve.engine.protocol import Engine, EngineStats, GenerationChunk, GenerationRequest
@@ -23,14 +23,14 @@ class Generator:
         await self._engine.start()
 
     async def fit(self, prompts: Sequence[Sequence[Message]], max_tokens: int) -> int:
-        """Index of the first prompt that leaves room for `max_tokens`; UsageError when none does."""
+        """Index of the first prompt that leaves room for `max_tokens`; ContextError when none does."""
         limit = self._engine.context_tokens
         count = 0
         for index, prompt in enumerate(prompts):
             count = self._engine.count_tokens(prompt)
             if count + max_tokens <= limit:
                 return index
-        raise UsageError(
+        raise ContextError(
             f"the prompt has {count} tokens without documents and max_tokens is {max_tokens}: "
             f"together more than the context of {limit}; shorten one of them"
         )

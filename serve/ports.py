@@ -68,10 +68,13 @@ class Generating(Protocol):
     """The generator."""
 
     async def fit(self, prompts: Sequence[Sequence[Message]], max_tokens: int) -> int:
-        """Index of the first prompt that fits the context; UsageError when none does."""
+        """Index of the first prompt that fits the context; ContextError when none does."""
 
     def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationChunk, None]:
-        """Stream an answer; the first chunk is empty and says that the request is admitted."""
+        """Stream an answer; the first chunk is empty and says that the request is admitted.
+
+        ContextError instead, when the prompt leaves no room for the answer.
+        """
 
     async def stats(self) -> EngineStats:
         """What the engine is doing."""

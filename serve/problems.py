@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from cluster.errors import (
     ConflictError,
+    ContextError,
     NotFoundError,
     OpenbookError,
     OverloadedError,
@@ -23,6 +24,7 @@ from serve.schema import UNSUPPORTED
 INVALID = "invalid_request_error"
 # error -> status, type, code; the first that fits
 _TABLE: tuple[tuple[type[OpenbookError], int, str, str], ...] = (
+    (ContextError, 400, INVALID, "context_length_exceeded"),
     (UsageError, 400, INVALID, "invalid_value"),
     (NotFoundError, 404, INVALID, "not_found"),
     (ConflictError, 409, "conflict_error", "conflict"),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cluster.errors import UsageError
+from cluster.errors import ContextError, UsageError
 from cluster.prompts import Message
 
 
@@ -14,9 +14,9 @@ def encode_messages(tokenizer: Any, messages: Sequence[Message]) -> tuple[int, .
 
 
 def check_prompt(ids: Sequence[int], max_tokens: int, context_tokens: int, vocabulary: int) -> None:
-    """UsageError when prompt and answer do not fit the context, or an id is none of the model's."""
+    """ContextError when prompt and answer do not fit; UsageError when an id is none of the model's."""
     if len(ids) + max_tokens > context_tokens:
-        raise UsageError(
+        raise ContextError(
             f"the prompt has {len(ids)} tokens and max_tokens is {max_tokens}: together more than "
             f"the context of {context_tokens}; shorten one of them"
         )

@@ -104,13 +104,25 @@ def test_rag_documents_that_do_not_fit_are_dropped_worst_first(house: House) -> 
     assert body["rag"]["unverified_quotes"] == 1
 
 
+def test_rag_choices_of_one_question_drop_the_same_documents(house: House) -> None:
+    house.chat(rag={"corpus": "lamps"}, max_tokens=1)
+    house.engine.context_tokens = house.engine.count_tokens(house.engine.requests[-1].messages)
+    body = house.chat(rag={"corpus": "lamps"}, max_tokens=1, n=3).json()
+    assert body["rag"]["documents_dropped"] == 1
+    assert len(body["choices"]) == 3
+    one, *others = (request.messages for request in house.engine.requests[-3:])
+    assert others == [one, one]
+
+
 @pytest.mark.parametrize("rag", [{"corpus": "lamps"}, {"mode": "off"}])
 @pytest.mark.parametrize("stream", [False, True])
 def test_rag_question_too_long_for_the_context_is_refused(
     house: House, rag: dict[str, str], stream: bool
 ) -> None:
     house.engine.context_tokens = 20
-    assert "context of 20" in error_of(house.chat(rag=rag, stream=stream), 400)["message"]
+    error = error_of(house.chat(rag=rag, stream=stream), 400)
+    assert "context of 20" in error["message"]
+    assert error["code"] == "context_length_exceeded"
 
 
 def test_rag_no_document_fits_is_empty(house: House) -> None:
