@@ -67,6 +67,11 @@ def ray_address() -> str:
     return str(ray.get_runtime_context().gcs_address)
 
 
+def ray_cpus() -> int:
+    """CPUs of all nodes of the Ray of this process; 1 at least."""
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
 def stop_ray() -> None:
     """Leave Ray; a private one ends with it."""
     ray.shutdown()

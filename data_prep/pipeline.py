@@ -18,6 +18,7 @@ import ray
 from ray import data as ray_data
 
 from cluster import errors
+from cluster.runtime import ray_cpus
 from cluster.session import Session
 from data_prep.corpus.embed import EmbedFiles, EmbedJob, references
 from data_prep.corpus.sink import MilvusSink
@@ -82,7 +83,12 @@ def embed_chunks(session: Session, job: EmbedJob) -> None:
             EmbedFiles,
             batch_size=at_once,
             batch_format="pyarrow",
-            fn_constructor_args=(settings, job.parts, _cpus() // ingest.embed_actors or 1, report),
+            fn_constructor_args=(
+                settings,
+                job.parts,
+                ray_cpus() // ingest.embed_actors or 1,
+                report,
+            ),
             compute=ray_data.ActorPoolStrategy(size=ingest.embed_actors),
             num_cpus=1,
             num_gpus=ingest.embed_gpus,
@@ -142,11 +148,7 @@ def _explained() -> Iterator[None]:
 
 
 def _pool(tasks: int) -> ray_data.ActorPoolStrategy:
-    return ray_data.ActorPoolStrategy(min_size=1, max_size=min(tasks, _cpus()))
-
-
-def _cpus() -> int:
-    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+    return ray_data.ActorPoolStrategy(min_size=1, max_size=min(tasks, ray_cpus()))
 
 
 class _Tally:

@@ -9,7 +9,7 @@ from typing import Any
 from cluster.demo import stages
 from cluster.demo.processes import Commands
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
-from cluster.runtime import ray_address
+from cluster.runtime import ray_address, ray_cpus
 from cluster.session import Session
 
 
@@ -32,7 +32,7 @@ def run_demo(session: Session, options: Sequence[str]) -> dict[str, Any]:
     session.start_ray()
     commands = Commands(_environment(session), options)
     results: dict[str, Any] = {}
-    for stage in stages.build_stages():
+    for stage in stages.build_stages(ray_cpus()):
         results[" ".join(stage.arguments[:1]) + _suffix(stage)] = _run(session, commands, stage)
     _announce(session, "Serve with Ray Serve", stages.serve_arguments())
     with commands.serving(stages.serve_arguments()) as url:

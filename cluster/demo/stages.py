@@ -11,11 +11,18 @@ ARMS = "base,rag,dsf,dsf+rag,raft"
 QUESTION = "How many seconds must the pinhole be pressed to factory-reset a Canopy?"
 
 # small chunks and contexts: a 135M model on two cores reads and trains a few hundred tokens a second
-INGEST = ("--set", "chunk.tokens=96", "--set", "chunk.overlap=0")
+INGEST = ("--set", "chunk.tokens=64", "--set", "chunk.overlap=0")
 SYNTH = ("--distractors", "1")
-TRAIN = ("--set", "train.max_tokens=640", "--set", "train.micro_batch_tokens=1024")
-# one pass is what the time allows: small batches make enough steps of it
+TRAIN = (
+    "--max-steps", "20", "--set", "train.max_tokens=640", "--set", "train.micro_batch_tokens=1024",
+    "--set", "train.validation_examples=10",
+)  # fmt: skip
+# 20 steps of either mode are what the time allows: of two passes over short examples, of one over long
+# ones, where small batches make enough steps
+DSF = ("--epochs", "2")
 RAFT = ("--epochs", "1", "--set", "train.batch_size=4")
+# workers of one thread each do not wait for one another within a step, as the threads of one would
+MOST_WORKERS = 2
 RETRIEVE = ("--set", "retrieval.top_k=2")
 COMPARE = ("--limit", "24", "--max-tokens", "80", *RETRIEVE)
 
@@ -31,8 +38,9 @@ class Stage:
     tell: Callable[[Result], str]
 
 
-def build_stages() -> list[Stage]:
-    """Everything that comes before serving, in order."""
+def build_stages(cpus: int) -> list[Stage]:
+    """Everything that comes before serving, in order, on a Ray of so many CPUs."""
+    workers = ("--workers", str(min(cpus, MOST_WORKERS)))
     return [
         Stage(
             "Ingest: documents -> chunks -> vectors -> Milvus",
@@ -47,8 +55,8 @@ def build_stages() -> list[Stage]:
             ),
             _tell_synth,
         ),
-        _train("DSF", "dsf", "questions and answers only", ("--epochs", "2")),
-        _train("RAFT", "raft", "open book, with distractors", RAFT),
+        _train("DSF", "dsf", "questions and answers only", (*DSF, *workers)),
+        _train("RAFT", "raft", "open book, with distractors", (*RAFT, *workers)),
     ]  # fmt: skip
 
 
