@@ -70,6 +70,7 @@ def test_second_ingest_needs_neither_ray_nor_model(built: Built) -> None:
     assert second["seconds"] < 2
 
 
+@pytest.mark.long
 @pytest.mark.ray
 def test_only_what_changed_is_written_and_lost_vectors_come_back(
     built: Built, index: VectorStore, tmp_path: Path

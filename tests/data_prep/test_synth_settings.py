@@ -14,7 +14,7 @@ from cluster.settings import ModelSettings, RaftSettings, Settings
 from data_prep.sets.synth import Order, synth
 from tests.real_corpus import Built
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(240)]
 ASKED = {
     "spec.pdf": ("12 watts", "The lamp draws 12 watts."),
     "warranty.html": ("31 months", "The warranty lasts 31 months from the day of purchase."),

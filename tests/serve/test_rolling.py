@@ -13,7 +13,7 @@ from ray import serve as ray_serve
 from cluster.settings import ServeSettings
 from serve.scaling import GENERATOR, deployment_options
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.long, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(120)]
 
 
 @ray.remote(num_cpus=0)
