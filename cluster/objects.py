@@ -48,7 +48,11 @@ class ObjectStore(Protocol):
         """Write only where nothing is; ConflictError otherwise."""
 
     def swap(self, key: str, data: bytes, etag: str) -> str:
-        """Write only over the content that `etag` names; ConflictError otherwise."""
+        """Write only over the content that `etag` names; ConflictError otherwise.
+
+        After a lost answer, equal bytes of another writer pass for one's own: name the writer in
+        them where that matters.
+        """
 
     def upload(self, key: str, path: Path) -> None:
         """Write a file of any size."""

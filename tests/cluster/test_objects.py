@@ -1,15 +1,12 @@
 """One contract for both object stores; S3 is a real HTTP server (moto) on loopback."""
 
-import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from moto.server import ThreadedMotoServer
 from pydantic import SecretStr
 
 from cluster.errors import (
@@ -22,30 +19,14 @@ from cluster.errors import (
 from cluster.keys import content_id
 from cluster.objects import LocalStore, ObjectStore, S3Store, open_store
 from cluster.settings import Settings, StoreSettings
+from tests.buckets import s3_client, s3_server
 
 
 @pytest.fixture(scope="module")
 def s3_settings() -> Iterator[StoreSettings]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    settings = StoreSettings(
-        endpoint=f"http://{host}:{port}",
-        access_key="test",
-        secret_key=SecretStr("test"),
-        timeout_s=5,
-    )
-    client = boto3.client(
-        "s3",
-        endpoint_url=settings.endpoint,
-        region_name=settings.region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    client.create_bucket(Bucket="books")
-    yield settings
-    server.stop()
+    with s3_server() as settings:
+        s3_client(settings).create_bucket(Bucket="books")
+        yield settings
 
 
 @pytest.fixture(params=["file", "s3", "s3-at-bucket-root"])
@@ -56,9 +37,8 @@ def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     if request.param == "s3":
         return S3Store("books", f"pre/{content_id(str(tmp_path))}", settings)
     bucket = f"b{content_id(str(tmp_path))}"
-    store = S3Store(bucket, "", settings)
-    store._client.create_bucket(Bucket=bucket)
-    return store
+    s3_client(settings).create_bucket(Bucket=bucket)
+    return S3Store(bucket, "", settings)
 
 
 def test_object_put_and_get_returns_the_bytes(any_store: ObjectStore) -> None:
@@ -117,24 +97,24 @@ def test_swap_of_a_missing_key_is_refused(any_store: ObjectStore) -> None:
 
 
 def test_counter_incremented_by_racing_threads_loses_nothing(any_store: ObjectStore) -> None:
-    any_store.put("n", b"0")
+    any_store.put("n", b"0 nobody")
 
-    def increment() -> None:
+    def increment(name: str) -> None:
         for _ in range(5):
             while True:
-                value, etag = any_store.get_with_etag("n")
+                record, etag = any_store.get_with_etag("n")
                 try:
-                    any_store.swap("n", str(int(value) + 1).encode(), etag)
+                    any_store.swap("n", f"{int(record.split()[0]) + 1} {name}".encode(), etag)
                     break
                 except ConflictError:
                     continue
 
-    threads = [threading.Thread(target=increment) for _ in range(4)]
+    threads = [threading.Thread(target=increment, args=(name,)) for name in "abcd"]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert any_store.get("n") == b"20"
+    assert any_store.get("n").split()[0] == b"20"
 
 
 def test_file_upload_and_download_round_trips(any_store: ObjectStore, tmp_path: Path) -> None:
