@@ -6,8 +6,8 @@ thread tokenises the next texts while the model computes. Vectors are those of `
 `encode_query` to a cosine of 0.999 (bfloat16) or to the last digits (float32).
 """
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Task = Literal["document", "query"]
+# windows of texts, by their places, each with what is or will be its tokens
+Tokenised = list[tuple[range, Future[dict[str, Any]]]]
 # names of prompts in the order in which sentence-transformers looks for them
 _PROMPTS: dict[Task, tuple[str, ...]] = {
     "document": ("document", "passage", "corpus"),
@@ -67,6 +69,10 @@ class Embedder:
         """`vectors_NE`, float32, unit length, in the order of `texts`."""
         return self._embed(texts, "document")
 
+    def embed_stream(self, groups: Iterable[Sequence[str]]) -> Iterator[np.ndarray]:
+        """`embed_documents` of each group, in their order; the next is tokenised meanwhile."""
+        return self._embed_stream(groups, "document")
+
     def embed_queries(self, texts: Sequence[str]) -> np.ndarray:
         """`vectors_NE` for questions: models with prompts embed them differently."""
         return self._embed(texts, "query")
@@ -81,15 +87,32 @@ class Embedder:
         return tokenizer
 
     def _embed(self, texts: Sequence[str], task: Task) -> np.ndarray:
-        vectors_NE = np.zeros((len(texts), self.dimension), dtype=np.float32)
-        windows = [range(n, min(n + _WINDOW, len(texts))) for n in range(0, len(texts), _WINDOW)]
+        (vectors_NE,) = self._embed_stream([texts], task)
+        return vectors_NE
+
+    def _embed_stream(self, groups: Iterable[Sequence[str]], task: Task) -> Iterator[np.ndarray]:
         with ThreadPoolExecutor(1, "tokenise") as ahead:
-            tokenised = [
-                ahead.submit(self._tokenise, [texts[n] for n in window], task) for window in windows
-            ]
-            for window, future in zip(windows, tokenised, strict=True):
-                for rows, vectors in self._compute(future.result(), task):
-                    vectors_NE[window.start + rows] = vectors
+            waiting: list[Tokenised] = []
+            for texts in groups:
+                waiting.append(self._tokenise_ahead(ahead, texts, task))
+                if len(waiting) > 1:
+                    yield self._vectors(waiting.pop(0), task)
+            for tokenised in waiting:
+                yield self._vectors(tokenised, task)
+
+    def _tokenise_ahead(self, ahead: Executor, texts: Sequence[str], task: Task) -> Tokenised:
+        windows = [range(n, min(n + _WINDOW, len(texts))) for n in range(0, len(texts), _WINDOW)]
+        return [
+            (window, ahead.submit(self._tokenise, [texts[n] for n in window], task))
+            for window in windows
+        ]
+
+    def _vectors(self, tokenised: Tokenised, task: Task) -> np.ndarray:
+        count = tokenised[-1][0].stop if tokenised else 0
+        vectors_NE = np.zeros((count, self.dimension), dtype=np.float32)
+        for window, future in tokenised:
+            for rows, vectors in self._compute(future.result(), task):
+                vectors_NE[window.start + rows] = vectors
         return vectors_NE
 
     def _tokenise(self, texts: list[str], task: Task) -> dict[str, Any]:

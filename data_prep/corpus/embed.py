@@ -4,6 +4,7 @@ Arrow in, Arrow out; vectors are fixed-size lists of float32 (`vectors_NE`, unit
 """
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,20 +48,31 @@ class EmbedJob:
 
 
 class RowEmbedder:
-    """Callable: chunk rows -> `vectors_NE`."""
+    """Chunk rows -> `vectors_NE`."""
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self._tokenizer = embedder.tokenizer()
 
-    def __call__(self, rows: pa.Table) -> np.ndarray:
+    def embed(self, batches: Iterable[pa.Table]) -> Iterator[tuple[pa.Table, np.ndarray]]:
+        """Each batch with its vectors; the next one is read and tokenised meanwhile."""
+        read: deque[pa.Table] = deque()
+
+        def groups() -> Iterator[list[str]]:
+            for batch in batches:
+                read.append(batch)
+                yield self._texts(batch)
+
+        for vectors_NE in self._embedder.embed_stream(groups()):
+            yield read.popleft(), vectors_NE
+
+    def _texts(self, rows: pa.Table) -> list[str]:
         pairs = zip(rows["title"].to_pylist(), rows["text"].to_pylist(), strict=True)
-        texts = [titled(title, text, self._tokenizer) for title, text in pairs]
-        return self._embedder.embed_documents(texts)
+        return [titled(title, text, self._tokenizer) for title, text in pairs]
 
 
 class EmbedChunks:
-    """Callable on batches of chunk rows; adds the column `vector`.
+    """Batches of chunk rows -> the same with the column `vector`.
 
     `threads` because Ray gives an actor one: two made MiniLM 1.8 times as fast on two cores.
     """
@@ -69,10 +81,12 @@ class EmbedChunks:
         import torch
 
         torch.set_num_threads(min(threads, os.cpu_count() or 1))
-        self._embed = RowEmbedder(session.embedder)
+        self._rows = RowEmbedder(session.embedder)
 
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        return batch.append_column(VECTOR, vector_column(self._embed(batch)))
+    def embed(self, batches: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """In their order."""
+        for batch, vectors_NE in self._rows.embed(batches):
+            yield batch.append_column(VECTOR, vector_column(vectors_NE))
 
 
 class EmbedFiles:
@@ -94,13 +108,13 @@ class EmbedFiles:
         self._store = session.store
         self._parts = parts
         self._size = settings.ingest.batch_size
-        self._embed = EmbedChunks(session, threads)
+        self._chunks = EmbedChunks(session, threads)
         self._report = report
 
     def __call__(self, references: pa.Table) -> Iterator[pa.Table]:
-        for rows in batches_of(self._tables(references), self._size):
-            embedded = self._embed(rows)
-            self._report(rows.num_rows)
+        batches = batches_of(self._tables(references), self._size)
+        for embedded in self._chunks.embed(batches):
+            self._report(embedded.num_rows)
             yield embedded
 
     def _tables(self, references: pa.Table) -> Iterator[pa.Table]:

@@ -28,10 +28,10 @@ def stage_here(session: Session, task: StageTask, shards: Sequence[Shard]) -> No
 
 def embed_here(session: Session, job: EmbedJob) -> None:
     """Embed the rows of a job and upsert them."""
-    embed, size = RowEmbedder(session.embedder), session.settings.ingest.batch_size
+    embedder, size = RowEmbedder(session.embedder), session.settings.ingest.batch_size
     with session.console.progress("embed and index", job.rows, "chunks") as progress:
         for part in job.parts:
             tables = (part.of(get_table(session.store, key)) for key in part.files)
-            for rows in batches_of(tables, size):
-                session.vectors.upsert(job.collection, chunks_of(rows), embed(rows))
+            for rows, vectors_NE in embedder.embed(batches_of(tables, size)):
+                session.vectors.upsert(job.collection, chunks_of(rows), vectors_NE)
                 progress.advance(rows.num_rows)

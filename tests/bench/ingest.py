@@ -1,4 +1,4 @@
-"""Ingest end to end against embedding alone, and a second time: python -m tests.bench.ingest [documents]
+"""Ingest against embedding alone, and a second time: python -m tests.bench.ingest [documents] [actors]
 
 Wall time of one run each, so it wants a quiet machine. "Embedding alone" is the same embedder over the
 same chunk texts in this process with all processors; the ingest includes Ray's start, parsing, chunking,
@@ -15,7 +15,7 @@ import torch
 
 from cluster.console import Console
 from cluster.session import Session
-from cluster.settings import RaySettings, Settings
+from cluster.settings import IngestSettings, RaySettings, Settings
 from data_prep.corpus.chunk import titled
 from data_prep.corpus.generations import read_chunks
 from data_prep.corpus.ingest import ingest
@@ -25,11 +25,15 @@ from tests.bench.texts import sample_texts
 _PARAGRAPHS = 5
 
 
-def main(documents: int = 1000) -> None:
+def main(documents: int = 1000, actors: int = 1) -> None:
     """Print throughputs and their ratios."""
     with tempfile.TemporaryDirectory() as home:
         source = write_corpus(Path(home) / "corpus.jsonl", documents)
-        settings = Settings(home=Path(home) / "home", ray=RaySettings(num_cpus=os.cpu_count()))
+        settings = Settings(
+            home=Path(home) / "home",
+            ray=RaySettings(num_cpus=os.cpu_count()),
+            ingest=IngestSettings(embed_actors=actors),
+        )
         with Session(settings, Console(quiet=True)) as session:
             first = cost_of(lambda: ingest(session, str(source), "bench"))
             second = cost_of(lambda: ingest(session, str(source), "bench"))
@@ -43,6 +47,7 @@ def main(documents: int = 1000) -> None:
             embedding = cost_of(lambda: session.embedder.embed_documents(texts))
     report("ingest", {
         "documents": documents,
+        "actors": actors,
         "chunks": len(texts),
         "chunks_per_s": round(len(texts) / first.wall_s, 1),
         "end_to_end_to_embedding_alone": round(embedding.wall_s / first.wall_s, 3),

@@ -52,12 +52,12 @@ def main(chunks: int = 3000, pairs: int = 3) -> None:
 
 def _embed_in_a_loop(session: Session, files: Sequence[str]) -> None:
     """What a person would write without Ray: read, embed, upsert, a file at a time."""
-    embed = EmbedChunks(session, os.cpu_count() or 1)
+    chunks = EmbedChunks(session, os.cpu_count() or 1)
     step = session.settings.ingest.upsert_rows
     for key in files:
         table = get_table(session.store, key)
-        for start in range(0, table.num_rows, step):
-            embedded = embed(table.slice(start, step))
+        starts = range(0, table.num_rows, step)
+        for embedded in chunks.embed(table.slice(start, step) for start in starts):
             vectors_NE = vector_array(embedded[VECTOR])
             session.vectors.upsert("loop", chunks_of(embedded), vectors_NE)
 

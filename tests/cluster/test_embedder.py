@@ -1,5 +1,7 @@
 """Our batching gives the vectors of sentence-transformers, whatever the texts, prompts and dtype."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,6 +29,20 @@ def prompted(path: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     prompts = {"query": "search: ", "passage": "text: "}
     SentenceTransformer(path, prompts=prompts).save(str(folder))
     return str(folder)
+
+
+def test_stream_gives_the_vectors_of_each_group_and_reads_one_group_ahead(path: str) -> None:
+    embedder, read = Embedder(path), []
+    groups = [TEXTS[:5], [], TEXTS[5:7], TEXTS[7:9]]
+
+    def reading() -> Iterator[list[str]]:
+        for number, group in enumerate(groups):
+            read.append(number)
+            yield group
+
+    for number, vectors_NE in enumerate(embedder.embed_stream(reading())):
+        assert np.array_equal(vectors_NE, embedder.embed_documents(groups[number]))
+        assert len(read) == min(number + 2, len(groups))
 
 
 @pytest.mark.parametrize("model", ["path", "prompted"])
