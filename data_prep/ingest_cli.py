@@ -9,6 +9,8 @@ from cluster.console import Console
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
 from data_prep.corpus.ingest import ingest as run_ingest
 
+_SHOWN_FAILURES = 20
+
 
 def ingest(
     source: Annotated[
@@ -43,6 +45,12 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
     )
     if report["retrieval"] == "dense only":
         console.line("search is dense only: this Milvus has no BM25 functions (2.5 and later have)")
-    for failure in report["failures"]:
+    if report["ignored"]:
+        kinds = ", ".join(f"{count} {suffix}" for suffix, count in report["ignored"].items())
+        console.line(f"left out as no documents: {kinds}")
+    for failure in report["failures"][:_SHOWN_FAILURES]:
         console.line(f"  failed {failure['doc_id']}: {failure['reason']}")
+    if len(report["failures"]) > _SHOWN_FAILURES:
+        more = len(report["failures"]) - _SHOWN_FAILURES
+        console.line(f"  and {more} more: openbook corpus status {report['corpus']}")
     console.result(report)

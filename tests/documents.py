@@ -133,7 +133,7 @@ def heavy_pdf(mib: int) -> bytes:
 
 
 def mixed_folder(folder: Path) -> Path:
-    """A folder with Markdown, HTML, text and PDF, a hidden file, and two files that cannot be read."""
+    """Markdown, HTML, text and PDF, a hidden file, a picture, and two files that cannot be read."""
     (folder / "parts").mkdir(parents=True)
     (folder / "lamp.md").write_text(MANUAL, "utf-8")
     (folder / "warranty.html").write_text(PAGE, "utf-8")
@@ -142,6 +142,7 @@ def mixed_folder(folder: Path) -> Path:
         pdf([["The lamp draws 12 watts."], ["It weighs 3 kg."]], "Spec")
     )
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nothing after this")
+    (folder / "letter.doc").write_bytes(b"\xd0\xcf\x11\xe0")
     (folder / "photo.png").write_bytes(b"\x89PNG")
     (folder / ".hidden.md").write_text("# Not for readers", "utf-8")
     return folder

@@ -11,6 +11,7 @@ back. A new chunker or embedder is a new collection; the old one stays live unti
 
 import os
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -36,7 +37,7 @@ _STRETCH_ROWS = 50_000  # of chunks that are sorted in memory at once
 
 
 def ingest(session: Session, location: str, corpus: str) -> dict[str, Any]:
-    """Bring `corpus` to what `location` holds; returns the report of design §9 and `failures`.
+    """Bring `corpus` to what `location` holds; returns the report of design §9, `failures` and `ignored`.
 
     Raises InputError when no document can be indexed and GateError when the new generation does not
     find its own chunks (nothing changes for queries then), BusyError when the corpus is being changed.
@@ -49,7 +50,7 @@ def ingest(session: Session, location: str, corpus: str) -> dict[str, Any]:
         base = find_base(session.store, session.settings, corpus)
         plan = make_plan(base.entries if base else {}, listing)
         report = _Ingest(session, corpus, base, origin).run(plan)
-    return {"corpus": corpus, **report, "seconds": round(time.monotonic() - started, 3)}
+    return _whole_report(corpus, report, listing, started)
 
 
 def retry(session: Session, corpus: str) -> dict[str, Any]:
@@ -67,9 +68,10 @@ def retry(session: Session, corpus: str) -> dict[str, Any]:
                 f"corpus {corpus!r} was built with another chunker or embedder than the settings "
                 f"say; use `openbook ingest SOURCE --corpus {corpus}`"
             )
-        plan = make_retry(base.entries, _list(session, origin))
+        listing = _list(session, origin)
+        plan = make_retry(base.entries, listing)
         report = _Ingest(session, corpus, base, origin).run(plan)
-    return {"corpus": corpus, **report, "seconds": round(time.monotonic() - started, 3)}
+    return _whole_report(corpus, report, listing, started)
 
 
 def corpus_lease(session: Session, corpus: str, work: str) -> Lease:
@@ -188,6 +190,13 @@ class _Ingest:
             "retrieval": self._session.vectors.retrieval(generation.collection),
             "failures": [{"doc_id": e.doc_id, "uri": e.uri, "reason": e.reason} for e in failed],
         }
+
+
+def _whole_report(
+    corpus: str, report: Mapping[str, Any], listing: Listing, started: float
+) -> dict[str, Any]:
+    seconds = round(time.monotonic() - started, 3)
+    return {"corpus": corpus, **report, "ignored": dict(listing.ignored), "seconds": seconds}
 
 
 def _absolute(location: str) -> str:

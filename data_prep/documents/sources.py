@@ -3,13 +3,14 @@
 Listing parses no document. Files are named by the hash of their bytes, objects by the etag that S3 lists,
 records by the hash of their fields: an unchanged corpus costs one pass over the disk, or one listing of
 the bucket. What cannot become a document (unknown format, unreadable, malformed record) is listed with its
-reason and never stops the rest. A source is read again by `reading`, in any process that sees
-the same path.
+reason and never stops the rest; pictures, styles and scripts beside documents are only counted. A source
+is read again by `reading`, in any process that sees the same path.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 from urllib.parse import quote
@@ -19,7 +20,7 @@ import pyarrow as pa
 from cluster.errors import InputError
 from cluster.settings import IngestSettings, StoreSettings
 from data_prep.documents import record_files
-from data_prep.documents.formats.kinds import SUFFIXES, Format
+from data_prep.documents.formats.kinds import COMPANIONS, SUFFIXES, Format
 from data_prep.documents.locations import Found, find, open_bytes
 from data_prep.documents.record_files import MAX_ID_BYTES, Columns, Row
 
@@ -61,10 +62,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Everything found: sources in the order of their files, so that neighbours are read together."""
+    """Everything found: sources in the order of their files, so that neighbours are read together.
+
+    `ignored` counts, by suffix, what lay beside documents and is none (`COMPANIONS`).
+    """
 
     sources: tuple[Source, ...]
     failures: tuple[Failure, ...]
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
 def list_sources(location: str, ingest: IngestSettings, store: StoreSettings) -> Listing:
@@ -73,7 +78,7 @@ def list_sources(location: str, ingest: IngestSettings, store: StoreSettings) ->
     `doc_id` is the path below the folder, the file name, or the record's id. Raises InputError when there
     is nothing to read at all, UnavailableError when S3 does not answer.
     """
-    files = find(location, store)
+    files, ignored = _documents_of(find(location, store))
     if all(_suffix(file.name) in record_files.SUFFIXES for file in files):
         listed = list(_Records(ingest, store).list(files))
     else:
@@ -83,8 +88,18 @@ def list_sources(location: str, ingest: IngestSettings, store: StoreSettings) ->
     sources = [item for item in listed if isinstance(item, Source)]
     failures = sorted((f for f in listed if isinstance(f, Failure)), key=lambda f: f.doc_id)
     return Listing(
-        tuple(sorted(sources, key=lambda s: (s.path, s.offset, s.doc_id))), tuple(failures)
+        tuple(sorted(sources, key=lambda s: (s.path, s.offset, s.doc_id))),
+        tuple(failures),
+        dict(ignored.most_common()),
     )
+
+
+def _documents_of(found: list[Found]) -> tuple[list[Found], Counter[str]]:
+    """What is no companion of documents, and how many are; all of them where there is nothing else."""
+    files = [file for file in found if _suffix(file.name) not in COMPANIONS]
+    if not files:
+        return found, Counter()
+    return files, Counter(s for file in found if (s := _suffix(file.name)) in COMPANIONS)
 
 
 def _document(file: Found, max_file_mib: int) -> Source | Failure:

@@ -50,8 +50,9 @@ def test_first_ingest_indexes_everything_and_lists_failures(
     assert report["documents"] == counts
     assert report["chunks"]["written"] == report["chunks"]["total"] == len(built.durable["rows"])
     reasons = {failure["doc_id"]: failure["reason"] for failure in report["failures"]}
-    assert reasons.keys() == {"broken.pdf", "photo.png"}
+    assert reasons.keys() == {"broken.pdf", "letter.doc"}
     assert "damaged" in reasons["broken.pdf"]
+    assert report["ignored"] == {".png": 1}
     assert not [key for key in built.durable["keys"] if key.startswith("staging")]
     generation = Corpora(open_store(built.settings)).generation("docs", report["generation"])
     assert (generation.documents, generation.chunks) == (4, report["chunks"]["total"])
@@ -170,7 +171,7 @@ def test_server_without_bm25_is_searched_dense_only_and_failed_documents_are_tri
     assert retried["documents"] == counts
     assert retried["chunks"]["written"] == 1
     ledger = read_ledger(open_store(settings), "remote", retried["generation"])
-    assert (ledger["broken.pdf"].attempts, ledger["photo.png"].attempts) == (1, 2)
+    assert (ledger["broken.pdf"].attempts, ledger["letter.doc"].attempts) == (1, 2)
     assert store.count(generation.collection) == retried["chunks"]["total"]
     store.close()
 

@@ -41,7 +41,7 @@ def listed(location: str, s3: StoreSettings) -> Listing:
 
 
 OBJECTS = {
-    "docs/a.md": b"# A", "docs/parts/spec.pdf": pdf([["It weighs 3 kg."]]), "docs/photo.png": b"PNG",
+    "docs/a.md": b"# A", "docs/parts/spec.pdf": pdf([["It weighs 3 kg."]]), "docs/letter.doc": b"DOC",
     "docs/.hidden/x.md": b"x", "docs/folder/": b"", "docs2/b.md": b"# B", "caf\u00e9 + 1.md": b"# C",
 }  # fmt: skip
 
@@ -51,7 +51,7 @@ def test_prefix_is_a_folder_and_not_the_beginning_of_a_name(s3: StoreSettings, b
     for location in (f"s3://{bucket}/docs", f"s3://{bucket}/docs/"):
         listing = listed(location, s3)
         assert [source.doc_id for source in listing.sources] == ["a.md", "parts/spec.pdf"]
-        assert [failure.doc_id for failure in listing.failures] == ["photo.png"]
+        assert [failure.doc_id for failure in listing.failures] == ["letter.doc"]
         assert listing.sources[0].uri == f"s3://{bucket}/docs/a.md"
     assert len(listed(f"s3://{bucket}", s3).sources) == 4
 

@@ -32,8 +32,25 @@ def test_folder_is_listed_recursively_without_hidden_files(tmp_path: Path) -> No
     listing = listed(mixed_folder(tmp_path / "docs"))
     found = [source.doc_id for source in listing.sources]
     assert found == ["broken.pdf", "lamp.md", "parts/bolts.txt", "spec.pdf", "warranty.html"]
-    assert set(reasons(listing.failures)) == {"photo.png"}
-    assert ".md" in reasons(listing.failures)["photo.png"]
+    assert set(reasons(listing.failures)) == {"letter.doc"}
+    assert ".md" in reasons(listing.failures)["letter.doc"]
+
+
+def test_pictures_and_styles_beside_documents_are_counted_and_no_failures(tmp_path: Path) -> None:
+    folder = mixed_folder(tmp_path / "docs")
+    for name in ("b.PNG", "site.css", "parts/site.js"):
+        (folder / name).write_bytes(b"x")
+    assert listed(folder).ignored == {".png": 2, ".css": 1, ".js": 1}
+    (tmp_path / "records").mkdir()
+    write_records(tmp_path / "records" / "a.jsonl", [{"_id": "1", "text": "One"}])
+    (tmp_path / "records" / "logo.svg").write_bytes(b"x")
+    assert [source.doc_id for source in listed(tmp_path / "records").sources] == ["1"]
+
+
+def test_pictures_alone_are_listed_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"x")
+    assert set(reasons(listed(tmp_path).failures)) == {"a.png"}
+    assert not listed(tmp_path).ignored
 
 
 def test_hash_follows_content_and_not_place(tmp_path: Path) -> None:

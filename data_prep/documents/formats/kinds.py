@@ -17,6 +17,12 @@ SUFFIXES: dict[str, Format] = {
     ".tsv": "csv", ".html": "html", ".htm": "html", ".xhtml": "html", ".pdf": "pdf",
     ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx",
 }  # fmt: skip
+# what lies beside pages and is no document: pictures, sounds, fonts, styles, scripts
+COMPANIONS = frozenset((
+    ".avif", ".bmp", ".css", ".eot", ".flac", ".gif", ".ico", ".jpeg", ".jpg", ".js", ".map", ".mjs", ".mp3",
+    ".mp4", ".ogg", ".otf", ".png", ".svg", ".tif", ".tiff", ".ttf", ".wav", ".webm", ".webp", ".woff",
+    ".woff2",
+))  # fmt: skip
 _BINARY: dict[Format, str] = {
     "pdf": "a PDF", "docx": "a Word file", "pptx": "a PowerPoint file", "xlsx": "an Excel file",
 }  # fmt: skip
