@@ -22,11 +22,12 @@ from train.model import AnswerLoss
 
 @dataclass(frozen=True, slots=True)
 class ChoiceQuestion:
-    """`answer` is the place of the right choice, from 0."""
+    """`answer` is the place of the right choice, from 0; `context` is read before the question."""
 
     question: str
     choices: tuple[str, ...]
     answer: int
+    context: str = ""
 
 
 def read_questions(path: Path, limit: int) -> list[ChoiceQuestion]:
@@ -104,7 +105,8 @@ class Guard:
         return sum(right) / len(right)
 
     def _encode(self, question: ChoiceQuestion, choice: str) -> Encoded:
-        head = self._ids(f"Question: {question.question}\nAnswer:")
+        before = f"{question.context}\n\n" if question.context else ""
+        head = self._ids(f"{before}Question: {question.question}\nAnswer:")
         tail = self._ids(f" {choice}")
         return Encoded(head + tail, [IGNORE] * len(head) + tail)
 

@@ -1,11 +1,13 @@
 """The guard asks what a model knew before training, by likelihood, and tells what is lost."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cluster.errors import InputError
 from tests.training_sets import TRAIN
@@ -87,6 +89,17 @@ def test_guard_tells_what_a_model_has_learned_and_lost(tiny_model: str, tokenize
     assert told["questions"] == 12
     assert told["drop"] == pytest.approx(told["before"] - told["after"], abs=0.11)
     assert told["after"] == pytest.approx(100 * guard.accuracy(model, loss), abs=0.06)
+
+
+def test_context_is_read_before_the_question(base_model: str) -> None:
+    model = AutoModelForCausalLM.from_pretrained(base_model, dtype="float32").requires_grad_(False)
+    tokenizer = AutoTokenizer.from_pretrained(base_model)
+    colours = ("white", "brown", "green", "black")
+    blind = [ChoiceQuestion("What colour is the Quillon?", colours, n) for n in range(4)]
+    told = [replace(q, context=f"The Quillon is {colours[q.answer]}.") for q in blind]
+    loss = AnswerLoss(model, "float32")
+    assert Guard(blind, tokenizer, TRAIN).accuracy(model, loss) == 0.25
+    assert Guard(told, tokenizer, TRAIN).accuracy(model, loss) >= 0.75
 
 
 def _knows(guard: Guard, model: Any, loss: AnswerLoss) -> bool:
