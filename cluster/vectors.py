@@ -103,6 +103,17 @@ class VectorStore:
             self._calls.retried(lambda: self._client.upsert(collection, rows, timeout=timeout_s))
         return len(rows)
 
+    def flush(self, collection: str) -> None:
+        """After writing: let Milvus Lite keep the indexes of what was written.
+
+        It indexes rows that it has not flushed anew for every search: a hybrid search of 5,500 chunks took
+        1 s, and 0.03 s afterwards. Servers flush in their own time.
+        """
+        if self.one_writer:
+            timeout_s = self._settings.timeout_s
+            with self._calls.explained(collection):
+                self._calls.retried(lambda: self._client.flush(collection, timeout=timeout_s))
+
     def delete(self, collection: str, chunk_ids: Sequence[str]) -> None:
         """Remove rows; ids that are not there are no error."""
         with self._calls.explained():

@@ -1,6 +1,6 @@
 """The last steps of ingest and of rollback: a generation's rows in Milvus, proven, then live.
 
-    embed what the collection lacks ─▶ count ─▶ probe ─▶ publish ─▶ move the live pointer
+    embed what the collection lacks ─▶ count ─▶ flush ─▶ probe ─▶ publish ─▶ move the live pointer
          ─▶ delete what the collection should not have ─▶ count
 
 Rows come before the pointer moves and go after it has, so a query finds every chunk of the generation
@@ -51,6 +51,7 @@ class Release:
         """
         generation = self._generation
         written, extra = self._fill()
+        self._session.vectors.flush(generation.collection)
         try:
             probe(self._session, generation, self._sampled())
         except GateError:

@@ -71,6 +71,21 @@ def test_upsert_twice_keeps_one_row_each(vectors: VectorStore, collection: str) 
     assert hit.chunk.text == "changed"
 
 
+def test_rows_changed_after_a_flush_are_found_as_they_are_now(
+    vectors: VectorStore, collection: str
+) -> None:
+    vectors.flush(collection)
+    vectors.flush(collection)  # nothing new since
+    vectors.upsert(collection, [chunk(0, "green lamp glows")], unit(1, 0, 0)[None])
+    vectors.delete(collection, ["c1"])
+    assert vectors.chunk_ids(collection) == {"c0", "c2"}
+    for _ in range(2):
+        found = vectors.search(collection, ["lamp glows"], unit(1, 0, 0)[None], HYBRID)[0]
+        assert [hit.chunk.text for hit in found] == ["green lamp glows", "cats"]
+        vectors.flush(collection)
+    assert vectors.count(collection) == 2
+
+
 def test_search_returns_the_whole_chunk_with_cosine_and_rank(
     vectors: VectorStore, collection: str
 ) -> None:
