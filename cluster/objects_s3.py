@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ResponseStreamingError
 
@@ -159,7 +160,7 @@ class S3Store:
                 message = f"object {key!r} in {self.url} exists already or was changed meanwhile"
                 raise ConflictError(message) from error
             raise UnavailableError(self._failed(key, error)) from error
-        except BotoCoreError as error:
+        except (BotoCoreError, Boto3Error) as error:  # the latter from transfers of files
             raise UnavailableError(self._failed(key, error)) from error
 
     def _failed(self, key: str, error: Exception) -> str:

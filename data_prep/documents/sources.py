@@ -96,10 +96,11 @@ def list_sources(location: str, ingest: IngestSettings, store: StoreSettings) ->
 
 def _documents_of(found: list[Found]) -> tuple[list[Found], Counter[str]]:
     """What is no companion of documents, and how many are; all of them where there is nothing else."""
-    files = [file for file in found if _suffix(file.name) not in COMPANIONS]
+    kinds = [_suffix(file.name.removesuffix(".gz")) for file in found]
+    files = [file for file, kind in zip(found, kinds, strict=True) if kind not in COMPANIONS]
     if not files:
         return found, Counter()
-    return files, Counter(s for file in found if (s := _suffix(file.name)) in COMPANIONS)
+    return files, Counter(kind for kind in kinds if kind in COMPANIONS)
 
 
 def _document(file: Found, max_file_mib: int) -> Source | Failure:

@@ -80,6 +80,9 @@ def test_store_that_stays_broken_is_named_with_what_to_check(
     with pytest.raises(UnavailableError, match=r"store\.endpoint"):
         store.download("x", tmp_path / "x")
     assert not (tmp_path / "x").exists()
+    (tmp_path / "in").write_bytes(BIG)
+    with pytest.raises(UnavailableError, match=r"store\.endpoint"):
+        store.upload("z", tmp_path / "in")
 
 
 def test_body_that_is_always_cut_is_an_error_and_leaves_no_file(

@@ -38,7 +38,7 @@ def test_folder_is_listed_recursively_without_hidden_files(tmp_path: Path) -> No
 
 def test_pictures_and_styles_beside_documents_are_counted_and_no_failures(tmp_path: Path) -> None:
     folder = mixed_folder(tmp_path / "docs")
-    for name in ("b.PNG", "site.css", "parts/site.js"):
+    for name in ("b.PNG", "site.css", "parts/site.js.gz"):
         (folder / name).write_bytes(b"x")
     assert listed(folder).ignored == {".png": 2, ".css": 1, ".js": 1}
     (tmp_path / "records").mkdir()
