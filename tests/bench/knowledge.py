@@ -7,14 +7,13 @@ question. Where the corpus says nothing about the questions, the CPT arm shows w
 """
 
 import argparse
-import random
-import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -26,6 +25,7 @@ from tests.bench.measure import report
 from tests.bench.teaching import commands_of, learn
 from train.guard import ChoiceQuestion, Guard, read_questions
 from train.model import AnswerLoss
+from train.statistics import mean_intervals
 
 _SAMPLES = 2000
 
@@ -58,14 +58,6 @@ def marks(model: Any, tokenizer: Any, questions: Sequence[ChoiceQuestion]) -> li
     return [Guard([one], tokenizer, settings).accuracy(model, loss) for one in questions]
 
 
-def interval(marks_N: Sequence[float]) -> list[float]:
-    """95 %, by resampling questions."""
-    choice = random.Random(0)
-    means = [statistics.fmean(choice.choices(marks_N, k=len(marks_N))) for _ in range(_SAMPLES)]
-    cuts = statistics.quantiles(means, n=40)
-    return [round(cuts[0], 4), round(cuts[-1], 4)]
-
-
 def score(session: Session, adapter: str, chosen: argparse.Namespace) -> dict[str, Any]:
     """The four arms over the same questions."""
     questions = read_questions(chosen.questions, chosen.limit)
@@ -81,9 +73,11 @@ def score(session: Session, adapter: str, chosen: argparse.Namespace) -> dict[st
     taught = {
         "cpt": marks(trained, tokenizer, questions), "cpt+rag": marks(trained, tokenizer, read),
     }  # fmt: skip
+    arms = plain | taught
+    intervals = mean_intervals(np.array(list(arms.values())).T, _SAMPLES, 0)
     return {
-        arm: {"accuracy": round(statistics.fmean(found), 4), "ci95": interval(found)}
-        for arm, found in (plain | taught).items()
+        arm: {"accuracy": round(i.value, 4), "ci95": [round(i.low, 4), round(i.high, 4)]}
+        for arm, i in zip(arms, intervals, strict=True)
     }
 
 
