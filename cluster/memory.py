@@ -1,6 +1,8 @@
-"""How much memory is free here: of a GPU, of the machine, or of the container that we are in."""
+"""Memory of a GPU, of the machine, or of the container that we are in: what is free, what is given back."""
 
+import ctypes
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -16,6 +18,15 @@ def free_bytes(device: str = "cpu") -> int:
     with open("/proc/meminfo", encoding="ascii") as lines:
         kib = next(line.split()[1] for line in lines if line.startswith("MemAvailable"))
     return min(int(kib) * 1024, _left_in_container())
+
+
+def give_back() -> None:
+    """Return what this process has freed to the machine, where its C library can (glibc).
+
+    Left alone, glibc keeps freed memory in pieces that tensors of ever other sizes do not fit.
+    """
+    with suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _left_in_container() -> int:
