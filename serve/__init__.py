@@ -13,7 +13,7 @@ The life of a request to `POST /v1/chat/completions`:
    leases it (`adapters.cache`) and streams from its `engine`.
 5. `rendering` shows quotes as “X” [n] where they are verbatim in document n; `citations` says where.
 6. `chat`, `replies`: one JSON body or server-sent events, ended by the deadline or a hang-up, which
-   free the engine's slot.
+   free the engine's slot; so does the death of the gateway (`callers`).
 
 `app` composes this as Ray Serve deployments Gateway -> Retriever, Generator (`scaling`, `config`);
 `remote` is the calls between them, everything else plain Python that knows no Ray. The parts meet in

@@ -27,13 +27,14 @@ from serve.adapters.names import AdapterNames
 from serve.admin import attempt
 from serve.answer import Answerer
 from serve.border import access_log
+from serve.callers import Callers
 from serve.catalog import Catalog
 from serve.engine.choose import open_engine
 from serve.engine.protocol import EngineStats, GenerationChunk, GenerationRequest
 from serve.gateway import Parts, build_gateway
 from serve.generator import Generator
 from serve.ports import Change, Embedded, Held, Query, Retrieved
-from serve.remote import RemoteGenerator, RemoteRetriever
+from serve.remote import RemoteGenerator, RemoteRetriever, is_alive, own_name
 from serve.retriever import LiveRetriever
 from serve.router import HELD
 from serve.scaling import GATEWAY, GENERATOR, RETRIEVER, deployment_options
@@ -75,7 +76,7 @@ class GatewayReplica:
     def __init__(self, settings: Settings, retriever: Any, generator: Any) -> None:
         self._session = Session.for_worker(settings)
         self._retriever = RemoteRetriever(retriever)
-        self._generator = RemoteGenerator(generator)
+        self._generator = RemoteGenerator(generator, own_name())
         access_log.addHandler(logging.StreamHandler(sys.stdout))
         access_log.setLevel(logging.INFO)
         access_log.propagate = False
@@ -130,15 +131,21 @@ class GeneratorReplica:
 
     async def __init__(self, settings: Settings) -> None:  # type: ignore[misc]  # Serve awaits it
         self._generator = make_generator(Session.for_worker(settings))
+        self._callers = Callers(is_alive)
         await self._generator.start()
 
     async def fit(self, prompts: Sequence[Sequence[Message]], max_tokens: int) -> int:
         """See `serve.ports.Generating`."""
         return await self._generator.fit(prompts, max_tokens)
 
-    async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationChunk, None]:
-        """See `serve.ports.Generating`."""
-        async with aclosing(self._generator.generate(request)) as stream:
+    async def generate(
+        self, request: GenerationRequest, caller: str
+    ) -> AsyncGenerator[GenerationChunk, None]:
+        """See `serve.ports.Generating`; `caller` is the replica that asks."""
+        async with (
+            self._callers.request_of(caller),
+            aclosing(self._generator.generate(request)) as stream,
+        ):
             async for chunk in stream:
                 yield chunk
 

@@ -1,9 +1,11 @@
 """The parts of the application in other replicas: Ray's handles as our interfaces, its errors as ours."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import ray
 from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import (
     BackPressureError,
@@ -17,6 +19,7 @@ from serve.engine.protocol import EngineStats, GenerationChunk, GenerationReques
 from serve.ports import Change, Embedded, Held, Query, Retrieved
 from serve.scaling import GENERATOR, RETRIEVER
 
+_NAMESPACE = "serve"  # Serve's, for the actors of its replicas
 ADMIN_S = 300.0  # a preload downloads and loads in every replica
 
 
@@ -41,9 +44,10 @@ class RemoteRetriever:
 
 
 class RemoteGenerator:
-    """`serve.ports.Generating` over a deployment handle."""
+    """`serve.ports.Generating` over a deployment handle; `caller` is who asks (`own_name`)."""
 
-    def __init__(self, handle: Any) -> None:
+    def __init__(self, handle: Any, caller: str) -> None:
+        self._caller = caller
         self._fit = handle.options(method_name="fit")
         self._stats = handle.options(method_name="stats")
         self._generate = handle.options(method_name="generate", stream=True)
@@ -57,7 +61,7 @@ class RemoteGenerator:
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[GenerationChunk, None]:
         """See `serve.ports.Generating`; closing the iterator cancels in the replica."""
         with _our_errors(GENERATOR):
-            stream = self._generate.remote(request)
+            stream = self._generate.remote(request, self._caller)
             try:
                 async for chunk in stream:
                     yield chunk
@@ -91,6 +95,20 @@ class RemoteGenerator:
             raise UnavailableError(
                 f"not every generator answered {method!r} within {ADMIN_S:g} s; look at their logs"
             ) from error
+
+
+def own_name() -> str:
+    """Of the replica that runs this, for `is_alive` in another."""
+    return str(ray.get_runtime_context().get_actor_name())
+
+
+async def is_alive(name: str) -> bool:
+    """Whether the replica is; Ray forgets the name of an actor that died."""
+    try:
+        await asyncio.to_thread(ray.get_actor, name, _NAMESPACE)
+    except ValueError:
+        return False
+    return True
 
 
 @contextmanager

@@ -22,6 +22,7 @@ import pytest
 
 from cluster.adapters import AdapterRegistry
 from cluster.objects import LocalStore
+from serve.callers import LOOK_S
 from tests.serve.live import Server, at_work, run_server
 from tests.serve.published import publish
 from tests.serve.tiny import LINEARS, save_adapter, save_tiny_model
@@ -198,6 +199,20 @@ def test_replicas_come_and_go_under_load_without_a_failed_request(server: Server
 
     counts, replies = asyncio.run(main())
     assert 3 in counts
+    assert {reply.status for reply in replies} == {200}
+
+
+def test_long_answers_are_not_taken_for_those_of_a_dead_gateway(server: Server) -> None:
+    async def main() -> tuple[list[Reply], float]:
+        async with connected(server) as client:
+            began = time.monotonic()
+            replies = await asyncio.gather(
+                *(ask(client, {**LONG, "model": ADAPTERS[n]}) for n in range(2))
+            )
+            return list(replies), time.monotonic() - began
+
+    replies, seconds = asyncio.run(main())
+    assert seconds > 2 * LOOK_S, "too short to prove anything"
     assert {reply.status for reply in replies} == {200}
 
 

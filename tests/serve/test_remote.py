@@ -62,7 +62,7 @@ def test_remote_errors_become_ours(
     raised: Exception, expected: type[Exception], message: str
 ) -> None:
     async def read() -> None:
-        async with aclosing(RemoteGenerator(Handle(raised)).generate(REQUEST)) as stream:
+        async with aclosing(RemoteGenerator(Handle(raised), "gateway").generate(REQUEST)) as stream:
             async for _ in stream:
                 pass
 
@@ -74,14 +74,14 @@ def test_remote_errors_become_ours(
 
 def test_remote_bug_of_a_replica_stays_a_bug() -> None:
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(RemoteGenerator(Handle(from_replica(ZeroDivisionError()))).stats())
+        asyncio.run(RemoteGenerator(Handle(from_replica(ZeroDivisionError())), "gateway").stats())
 
 
 def test_remote_stream_that_is_closed_is_cancelled_in_the_replica() -> None:
     handle = Handle()
 
     async def main() -> None:
-        async with aclosing(RemoteGenerator(handle).generate(REQUEST)) as stream:
+        async with aclosing(RemoteGenerator(handle, "gateway").generate(REQUEST)) as stream:
             assert await anext(stream) == CHUNK
             assert handle.cancelled == 0
 
