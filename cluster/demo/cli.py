@@ -9,7 +9,7 @@ from typing import Any
 from cluster.demo import stages
 from cluster.demo.processes import Commands
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
-from cluster.runtime import ray_address, ray_cpus
+from cluster.runtime import ray_cpus
 from cluster.session import Session
 
 
@@ -29,8 +29,7 @@ def demo(
 def run_demo(session: Session, options: Sequence[str]) -> dict[str, Any]:
     """All stages over one Ray and one embedded Milvus; returns each stage's result."""
     start = time.monotonic()
-    session.start_ray()
-    commands = Commands(_environment(session), options)
+    commands = Commands.beside(session, options)
     results: dict[str, Any] = {}
     for stage in stages.build_stages(ray_cpus()):
         results[" ".join(stage.arguments[:1]) + _suffix(stage)] = _run(session, commands, stage)
@@ -73,13 +72,3 @@ def _short(argument: str) -> str:
 def _suffix(stage: stages.Stage) -> str:
     mode = dict(zip(stage.arguments, stage.arguments[1:], strict=False)).get("--mode")
     return f" {mode}" if mode else ""
-
-
-def _environment(session: Session) -> dict[str, str]:
-    """Children share our home, our Milvus and our Ray."""
-    settings = session.worker_settings()
-    return {
-        "OPENBOOK_HOME": str(settings.home),
-        "OPENBOOK_MILVUS__URI": settings.milvus.uri,
-        "OPENBOOK_RAY__ADDRESS": ray_address(),
-    }

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 from cluster.errors import OpenbookError
+from cluster.runtime import ray_address
+from cluster.session import Session
 
 STOP_TIMEOUT_S = 60.0
 
@@ -20,6 +22,18 @@ class Commands:
     def __init__(self, environ: Mapping[str, str], options: Sequence[str]) -> None:
         self._environ = {**os.environ, **environ}
         self._options = list(options)
+
+    @classmethod
+    def beside(cls, session: Session, options: Sequence[str] = ()) -> Self:
+        """Commands that share the home, the Milvus and the Ray of a session; starts them."""
+        session.start_ray()
+        settings = session.worker_settings()
+        environ = {
+            "OPENBOOK_HOME": str(settings.home),
+            "OPENBOOK_MILVUS__URI": settings.milvus.uri,
+            "OPENBOOK_RAY__ADDRESS": ray_address(),
+        }
+        return cls(environ, options)
 
     def run(self, arguments: Sequence[str]) -> dict[str, Any]:
         """The JSON result of a command; its progress shows on our terminal."""

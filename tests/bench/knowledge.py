@@ -18,11 +18,12 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cluster.console import Console
+from cluster.demo.processes import Commands
 from cluster.models import base_model_path
 from cluster.session import Session
 from cluster.settings import Settings, TrainSettings
 from tests.bench.measure import report
-from tests.bench.teaching import commands_of, learn
+from tests.bench.teaching import learn
 from train.guard import ChoiceQuestion, Guard, read_questions
 from train.model import AnswerLoss
 from train.statistics import mean_intervals
@@ -32,7 +33,7 @@ _SAMPLES = 2000
 
 def build(session: Session, chosen: argparse.Namespace) -> dict[str, Any]:
     """Corpus -> vectors, CPT set and adapter, by the commands that a user would type."""
-    commands, name = commands_of(session), chosen.corpus.parent.name
+    commands, name = Commands.beside(session), chosen.corpus.parent.name
     commands.run(["ingest", str(chosen.corpus.resolve()), "--corpus", name])
     commands.run(["synth", "--cpt", "--corpus", name, "--dataset", f"{name}-cpt"])
     arguments = ["--dataset", f"{name}-cpt", "--adapter", f"{name}-cpt", "--mode", "cpt"]

@@ -18,7 +18,7 @@ from typing import Any
 
 from cluster.console import Console
 from cluster.demo.processes import Commands
-from cluster.runtime import ray_address, ray_cpus
+from cluster.runtime import ray_cpus
 from cluster.session import Session
 from cluster.settings import Settings
 from tests.bench.measure import report
@@ -103,14 +103,15 @@ class Lesson:
 
 def teach(lesson: Lesson, chosen: argparse.Namespace) -> Result:
     """All stages for all seeds."""
-    seeds = range(chosen.seeds)
+    first, *_ = seeds = chosen.seeds
     lesson.ingest()
     sets = [lesson.synth(seed) for seed in seeds]
     modes = () if chosen.trained else ("dsf", "raft")
     runs = [lesson.train(mode, seed) for seed in seeds for mode in modes]
     with lesson.serving() as url:
         compared = [
-            lesson.compare(url, seed, TRAINED if seed else UNTRAINED + TRAINED) for seed in seeds
+            lesson.compare(url, seed, UNTRAINED + TRAINED if seed == first else TRAINED)
+            for seed in seeds
         ]
     return {
         "examples": sets[0]["examples"],
@@ -149,26 +150,12 @@ def _difference(result: Mapping[str, Any], first: str, second: str) -> Result:
     raise KeyError(f"{first} and {second} were not compared")
 
 
-def commands_of(session: Session) -> Commands:
-    """Commands that share the home, the Milvus and the Ray of a session."""
-    session.start_ray()
-    settings = session.worker_settings()
-    return Commands(
-        {
-            "OPENBOOK_HOME": str(settings.home),
-            "OPENBOOK_MILVUS__URI": settings.milvus.uri,
-            "OPENBOOK_RAY__ADDRESS": ray_address(),
-        },
-        [],
-    )
-
-
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The budget. The set's own folder names corpus, sets and adapters."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.teaching")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--home", type=Path, default=Path(".openbook/teaching"))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--tokens", type=int, default=100_000, help="that each adapter learns from")
     parser.add_argument("--questions", type=int, default=100, help="of the test split")
     parser.add_argument("--distractors", type=int, default=2)
@@ -186,7 +173,7 @@ def main(arguments: Sequence[str]) -> None:
     """Print the table as JSON."""
     chosen = parse(arguments)
     with Session(Settings(home=chosen.home.resolve()), Console(quiet=True)) as session:
-        results = teach(Lesson(commands_of(session), chosen), chosen)
+        results = teach(Lesson(Commands.beside(session), chosen), chosen)
     asked = {name: str(value) for name, value in vars(chosen).items() if name != "home"}
     report("what the methods teach", {"budget": asked, **results})
 
