@@ -20,6 +20,15 @@ def test_fixed_linear_gives_what_the_linear_gave(bias: bool, tokens: int) -> Non
     assert torch.allclose(FixedLinear(made(bias))(x_1TI), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("tokens", [1, 16, 256])
+def test_fixed_linear_in_bfloat16_gives_what_the_linear_gave(tokens: int) -> None:
+    x_TI = torch.randn(tokens, 48, dtype=torch.bfloat16)
+    expected = made(True, torch.bfloat16)(x_TI)
+    found = FixedLinear(made(True, torch.bfloat16))(x_TI)
+    assert found.dtype == torch.bfloat16
+    assert torch.allclose(found, expected, rtol=2**-7, atol=2**-7)
+
+
 def test_fixed_linear_of_columns_that_are_not_contiguous_gives_the_same() -> None:
     x_TI = torch.randn(48, 7).t()
     assert torch.allclose(FixedLinear(made(True))(x_TI), made(True)(x_TI), atol=1e-5)
