@@ -5,7 +5,8 @@
 SmolLM2-135M (or its first layers), requests round-robin over random rank-16 adapters on all linears,
 random prompts, greedy, fixed lengths (`--spread 0.8`: from 0.2 to 1.8 times as long). Peers: peft with
 `adapter_names`, peft switching adapters, transformers' continuous batching (base model only: it knows
-no adapters; it generates the longest length for all). Ratios count processor time.
+no adapters; it generates the longest length for all). Ratios count processor time. With `--vllm PYTHON`, of
+an environment that has vLLM for the CPU (`make test-vllm` makes one), vLLM is a peer too, by wall time.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from serve.engine.builtin import BuiltinConfig, BuiltinEngine
 from serve.engine.packed_model import ModelConfig
 from serve.engine.protocol import GenerationRequest, SamplingParams
 from tests.bench import engine_peers
+from tests.bench.engine_vllm import Peer
 from tests.bench.measure import cost_of, paired, report
 from tests.serve.tiny import LINEARS, save_adapter
 
@@ -118,6 +120,28 @@ def generate_batch(bench: Bench) -> dict[str, Any]:
     return paired(peer, lambda: bench.serve(0), bench.options.pairs)
 
 
+def vllm_base(bench: Bench) -> dict[str, Any]:
+    """L6: vLLM without adapters, compiled."""
+    return _vllm(bench, 0)
+
+
+def vllm_mixed(bench: Bench) -> dict[str, Any]:
+    """L6: vLLM with four adapters in one batch."""
+    return _vllm(bench, 4)
+
+
+def _vllm(bench: Bench, adapters: int) -> dict[str, Any]:
+    options = bench.options
+    asked = {
+        name: vars(options)[name] for name in ("dtype", "requests", "prompt", "tokens", "threads")
+    }
+    peer = Peer(options.vllm, bench.path, asked, bench.adapters[:adapters])
+    try:
+        return paired(peer, lambda: bench.serve(adapters), options.pairs, "wall_s")
+    finally:
+        peer.close()
+
+
 def registered(bench: Bench) -> dict[str, Any]:
     """L4: 64 adapters loaded, four in use, against four loaded: what a run costs."""
     before = cost_of(lambda: bench.serve(4)).cpu_s
@@ -174,6 +198,8 @@ SECTIONS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "peft_names": peft_names,
     "peft_switch": peft_switch,
     "generate_batch": generate_batch,
+    "vllm_base": vllm_base,
+    "vllm_mixed": vllm_mixed,
     "prefix": prefix,
     "hot_load": hot_load,
     "registered_4_over_64": registered,
@@ -210,14 +236,17 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--spread", type=float, default=0.0)
     parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--only", default=",".join(SECTIONS))
+    parser.add_argument("--vllm", help="a Python that has vLLM")
+    parser.add_argument("--only")
     options = parser.parse_args()
+    peers = [name for name in SECTIONS if options.vllm or not name.startswith("vllm")]
+    chosen = options.only.split(",") if options.only else peers
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options, Path(folder))
         bench.register(4)
         results = {}
-        for name in options.only.split(","):
+        for name in chosen:
             results[name] = SECTIONS[name](bench)
             print(name, results[name], file=sys.stderr)
         bench.do(bench.engine.close())
