@@ -1,6 +1,7 @@
 """Samplers choose among the tokens they may choose from, repeatably."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -28,6 +29,33 @@ def test_sampler_draws_only_from_what_is_allowed(
 ) -> None:
     sampler = Sampler(replace(HOT, **changes))  # type: ignore[arg-type]
     assert {sampler.pick(LOGITS) for _ in range(300)} == allowed
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.9])
+def test_sampler_draws_by_probability(top_p: float) -> None:
+    sampler, draws = Sampler(replace(HOT, top_p=top_p)), 4000
+    probs = torch.softmax(LOGITS, -1).tolist()
+    kept = {1, 3, 2, 4} if top_p < 1.0 else set(range(5))
+    counts = Counter(sampler.pick(LOGITS) for _ in range(draws))
+    total = sum(probs[token] for token in kept)
+    assert counts.keys() == kept
+    for token, count in counts.items():
+        share = probs[token] / total
+        assert abs(count / draws - share) < 5 * math.sqrt(share / draws)
+
+
+def test_nucleus_of_a_flat_distribution_over_many_tokens_is_whole() -> None:
+    logits_V, count = torch.zeros(5000), 4000
+    sampler = Sampler(replace(HOT, top_p=0.5))
+    drawn = {sampler.pick(logits_V) for _ in range(count)}
+    # 2,500 tokens are in; so many draws leave a fifth of them out
+    assert 1700 < len(drawn) <= 2501
+
+
+def test_impossible_token_is_never_drawn() -> None:
+    logits = torch.tensor([-math.inf, 0.0, -math.inf, 0.0, -math.inf])
+    sampler = Sampler(HOT)
+    assert {sampler.pick(logits) for _ in range(300)} == {1, 3}
 
 
 def test_sampler_same_seed_draws_the_same_tokens() -> None:
