@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from starlette.middleware import Middleware
 
-from cluster.runtime import SERVE_ENVIRONMENT
+from cluster.runtime import SERVE_ENVIRONMENT, SPINS
 from tests.k8s.manifests import ROOT, all_pods, ray_pods
 
 Instruction = tuple[str, str]
@@ -105,6 +105,7 @@ def test_image_serves_with_the_variables_of_the_runtime() -> None:
     given = dict(item.partition("=")[::2] for item in items)
     serve = {name: value for name, value in given.items() if name.startswith("RAY_SERVE_")}
     assert serve == SERVE_ENVIRONMENT
+    assert given["GOMP_SPINCOUNT"] == SPINS
     for name, path in serve.items():
         if name.endswith("_IMPORT_PATH"):
             assert all(isinstance(item, Middleware) for item in pkgutil.resolve_name(path)())
