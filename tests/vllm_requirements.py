@@ -10,7 +10,7 @@ from importlib.metadata import requires
 from pip._vendor.packaging.requirements import Requirement  # pip is all that is there yet
 
 SKIPPED = {"torch", "torchvision", "torchaudio", "torchcodec"}
-OURS = {"gguf", "peft", "pydantic", "pytest", "pytest-timeout", "pyyaml"}
+OURS = {"boto3", "gguf", "peft", "pydantic", "pytest", "pytest-timeout", "pyyaml"}
 
 
 def needed(package: str, extras: tuple[str, ...] = ("",)) -> list[Requirement]:
