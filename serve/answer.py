@@ -211,6 +211,7 @@ class Answerer:
             stop=request.stops,
             seed=seed_of(request_id) if request.seed is None else request.seed,
             logprobs=(request.top_logprobs or 0) if request.logprobs else None,
+            ignore_eos=bool(request.ignore_eos),
         )
 
 

@@ -109,7 +109,7 @@ class RagOptions(Body):
 
 
 class ChatRequest(Body):
-    """`POST /v1/chat/completions`."""
+    """`POST /v1/chat/completions`; `ignore_eos`, as in vLLM, generates all tokens that are allowed."""
 
     model: str = Field(max_length=256)
     messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
@@ -123,6 +123,7 @@ class ChatRequest(Body):
     n: int | None = Field(None, ge=1, le=MAX_CHOICES)
     stop: str | list[str] | None = None
     seed: int | None = Field(None, ge=-(2**63), lt=2**63)
+    ignore_eos: bool | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = Field(None, ge=0, le=20)
     user: str | None = None

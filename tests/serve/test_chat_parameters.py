@@ -50,6 +50,12 @@ def test_chat_parameter_that_asks_for_nothing_is_accepted(
     assert house.chat(**inert).status_code == 200
 
 
+def test_chat_ignore_eos_reaches_the_engine(house: House) -> None:
+    assert house.chat(ignore_eos=True).status_code == 200
+    assert house.chat().status_code == 200
+    assert [asked.sampling.ignore_eos for asked in house.engine.requests] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("changes", "param", "code"),
     [
