@@ -38,8 +38,11 @@ class Sampler:
         if self._top_p < 1.0:
             probs, places = _nucleus(probs, self._top_p)
             tokens = places if tokens is None else tokens[places]
-        drawn = self._draw(probs)
-        return drawn if tokens is None else int(tokens[drawn])
+        if tokens is None:
+            return self._draw(probs)
+        # by number: two tokens that are as likely may change places when other requests are in the step
+        tokens, order = tokens.sort()
+        return int(tokens[self._draw(probs[order])])
 
     def _draw(self, probs: Tensor) -> int:
         """A place by its share of the sum: one random number, where torch.multinomial draws one each.
