@@ -28,8 +28,8 @@ SERVE_ENVIRONMENT = {
     "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
     "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
     "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1000",
-    # tokens go from replica to replica by gRPC: less than half of the processor time that Ray's own
-    # streams take for one; each replica listens for it in any case
+    # tokens go from replica to replica by gRPC, for less processor time than Ray's own streams; each
+    # replica listens for it in any case
     "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
     "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
 }
