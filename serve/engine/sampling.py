@@ -1,6 +1,6 @@
 """Logits -> token: greedy or sampled (temperature, top-k, nucleus), repeatable by seed.
 
-V vocabulary; without a suffix: all tokens, or those that are left, the likeliest first.
+V vocabulary; without a suffix: all tokens, or those that are left.
 """
 
 import math
@@ -11,9 +11,8 @@ from torch import Tensor
 
 from serve.engine.protocol import LikelyToken, SamplingParams, TokenLogprob
 
-_USUALLY_ENOUGH = (
-    1024  # tokens of a nucleus: found in a thirtieth of the time that sorting all takes
-)
+# tokens of a nucleus: found in a thirtieth of the time that sorting a vocabulary takes
+_USUALLY_ENOUGH = 1024
 
 
 class Sampler:
