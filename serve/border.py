@@ -91,6 +91,8 @@ class Border:
         except TimeoutError:
             return of_timeout(deadline.seconds)
         try:
+            if deadline.passed():  # in the moment in which its turn came
+                return of_timeout(deadline.seconds)
             await self._app(scope, exchange.receive, exchange.send)
         finally:
             admission.leave()

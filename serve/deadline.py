@@ -19,6 +19,10 @@ class Deadline:
     seconds: float
     at: float
 
+    def passed(self) -> bool:
+        """Whether it is too late to begin."""
+        return asyncio.get_running_loop().time() >= self.at
+
 
 def deadline_of(headers: Mapping[str, str], longest_s: float) -> Deadline:
     """From a request's headers, now; UsageError when the given time is no positive number."""

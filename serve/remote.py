@@ -21,6 +21,9 @@ from serve.scaling import GENERATOR, RETRIEVER
 
 _NAMESPACE = "serve"  # Serve's, for the actors of its replicas
 ADMIN_S = 300.0  # a preload downloads and loads in every replica
+ADMISSION_S = (
+    1.0  # a call that has not run after so long waits for a replica, or for its adapter there
+)
 
 
 class RemoteRetriever:
@@ -46,12 +49,14 @@ class RemoteRetriever:
 class RemoteGenerator:
     """`serve.ports.Generating` over a deployment handle; `caller` is who asks (`own_name`)."""
 
-    def __init__(self, handle: Any, caller: str) -> None:
+    def __init__(self, handle: Any, caller: str, admission_s: float = ADMISSION_S) -> None:
         self._caller = caller
+        self._admission_s = admission_s
         self._fit = handle.options(method_name="fit")
         self._stats = handle.options(method_name="stats")
         self._generate = handle.options(method_name="generate", stream=True)
         self._all = handle
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def fit(self, prompts: Sequence[Sequence[Message]], max_tokens: int) -> int:
         """See `serve.ports.Generating`."""
@@ -62,11 +67,21 @@ class RemoteGenerator:
         """See `serve.ports.Generating`; closing the iterator cancels in the replica."""
         with _our_errors(GENERATOR):
             stream = self._generate.remote(request, self._caller)
+            first = asyncio.ensure_future(anext(stream))
             try:
+                yield await asyncio.shield(first)
                 async for chunk in stream:
                     yield chunk
             finally:
-                stream.cancel()
+                if first.done():
+                    stream.cancel()
+                else:
+                    self._end_later(stream, first)
+
+    def _end_later(self, stream: Any, first: asyncio.Future[GenerationChunk]) -> None:
+        ending = asyncio.create_task(_end(stream, first, self._admission_s))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def stats(self) -> EngineStats:
         """See `serve.ports.Generating`."""
@@ -95,6 +110,21 @@ class RemoteGenerator:
             raise UnavailableError(
                 f"not every generator answered {method!r} within {ADMIN_S:g} s; look at their logs"
             ) from error
+
+
+async def _end(stream: Any, first: asyncio.Future[GenerationChunk], admission_s: float) -> None:
+    """Cancel a call whose `first` chunk nobody waits for any more, once it runs or after `admission_s`.
+
+    Ray withdraws a call that has no replica yet and cancels one that runs; one on its way to a replica it
+    misses now and then, and that would run to its end. The first chunk is sent as soon as it runs.
+    """
+    await asyncio.wait({first}, timeout=admission_s)
+    if not first.done():
+        first.cancel()
+        await asyncio.wait({first})
+    stream.cancel()
+    if not first.cancelled():
+        first.exception()  # nobody waits for this answer, so its failure is no news either
 
 
 def own_name() -> str:

@@ -57,9 +57,40 @@ def test_flood_gets_answers_or_refusals_that_a_client_understands(server: Server
     for response in refused:
         assert response.json()["error"]["code"] == "overloaded"
         assert int(response.headers["retry-after"]) >= 1
+    assert_nothing_runs(server)
+
+
+def assert_nothing_runs(server: Server) -> None:
     deadline = time.monotonic() + 10
     while at_work(server):
         assert time.monotonic() < deadline, "requests that nobody waits for still run"
+
+
+def test_requests_given_up_as_they_begin_leave_nothing_behind(server: Server) -> None:
+    """By their deadline and by hanging up, at every moment of the way to the generator."""
+    moments = [0.01 + 0.11 * n / 300 for n in range(300)]
+    url = f"{server.url}/v1/chat/completions"
+
+    async def give_up() -> set[int]:
+        few_at_once = asyncio.Semaphore(12)
+        async with httpx.AsyncClient(timeout=60) as client:
+
+            async def too_late(moment: float) -> int:
+                headers = {"x-request-timeout-seconds": f"{moment:.4f}"}
+                async with few_at_once:
+                    return (await client.post(url, json=ENDLESS, headers=headers)).status_code
+
+            async def hang_up(moment: float) -> None:
+                async with few_at_once:
+                    with pytest.raises(httpx.ReadTimeout):
+                        await client.post(url, json=ENDLESS, timeout=httpx.Timeout(60, read=moment))
+
+            statuses = await asyncio.gather(*map(too_late, moments))
+            await asyncio.gather(*map(hang_up, moments))
+            return set(statuses)
+
+    assert asyncio.run(give_up()) == {408}
+    assert_nothing_runs(server)
 
 
 def test_admin_preloads_and_evicts_in_the_replicas(server: Server) -> None:

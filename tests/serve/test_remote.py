@@ -1,7 +1,6 @@
 """Between replicas: errors raised on purpose arrive as they were, Ray's own become ours; closing cancels."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -19,11 +18,14 @@ REQUEST = GenerationRequest("r", (), None, SamplingParams(1, 0.0, 1.0, (), 0))
 
 
 class Handle:
-    """A deployment handle whose calls raise `error`, or stream chunks without end."""
+    """A deployment handle: calls raise `error`, or stream chunks without end once they are `admitted`."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
         self.cancelled = 0
+        self.asked = asyncio.Event()
+        self.admitted = asyncio.Event()
+        self.ended = asyncio.Event()
 
     def options(self, **_: Any) -> "Handle":
         return self
@@ -35,14 +37,19 @@ class Handle:
         raise self.error or AssertionError
         yield
 
-    async def __aiter__(self) -> AsyncGenerator[GenerationChunk, None]:
+    def __aiter__(self) -> "Handle":
+        return self
+
+    async def __anext__(self) -> GenerationChunk:
         if self.error:
             raise self.error
-        while True:
-            yield CHUNK
+        self.asked.set()
+        await self.admitted.wait()
+        return CHUNK
 
     def cancel(self) -> None:
         self.cancelled += 1
+        self.ended.set()
 
 
 def from_replica(cause: Exception) -> Exception:
@@ -78,12 +85,47 @@ def test_remote_bug_of_a_replica_stays_a_bug() -> None:
 
 
 def test_remote_stream_that_is_closed_is_cancelled_in_the_replica() -> None:
-    handle = Handle()
-
     async def main() -> None:
+        handle = Handle()
+        handle.admitted.set()
         async with aclosing(RemoteGenerator(handle, "gateway").generate(REQUEST)) as stream:
             assert await anext(stream) == CHUNK
+            assert await anext(stream) == CHUNK
             assert handle.cancelled == 0
+        assert handle.cancelled == 1
 
     asyncio.run(main())
-    assert handle.cancelled == 1
+
+
+async def left_before_admission(handle: Handle, admission_s: float) -> None:
+    """A caller asks, and leaves before the replica has answered."""
+    generator = RemoteGenerator(handle, "gateway", admission_s)
+    asking = asyncio.create_task(anext(generator.generate(REQUEST)))
+    await handle.asked.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+def test_remote_stream_left_before_it_runs_is_cancelled_once_it_does() -> None:
+    """Ray may miss the cancel of a call that is on its way to a replica."""
+
+    async def main() -> None:
+        handle = Handle()
+        await left_before_admission(handle, admission_s=60)
+        assert handle.cancelled == 0
+        handle.admitted.set()
+        await handle.ended.wait()
+        assert handle.cancelled == 1
+
+    asyncio.run(main())
+
+
+def test_remote_stream_left_before_it_runs_does_not_wait_for_a_replica_for_long() -> None:
+    async def main() -> None:
+        handle = Handle()
+        await left_before_admission(handle, admission_s=0.001)
+        await handle.ended.wait()
+        assert handle.cancelled == 1
+
+    asyncio.run(main())
