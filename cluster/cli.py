@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from cluster.console import print_error
+from cluster.environment import set_environment
 from cluster.errors import OpenbookError
 
 # verb -> (module:object, one line of help); in the order of the pipeline
@@ -88,6 +89,7 @@ def openbook() -> None:
 
 def main() -> None:
     """Entry point of the console script. SIGTERM unwinds like an exit, so what was started is stopped."""
+    set_environment()
     results = sys.stdout if "--json" in sys.argv else None
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:

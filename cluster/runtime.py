@@ -12,27 +12,11 @@ from contextlib import contextmanager
 
 import ray
 
+from cluster.environment import set_environment
 from cluster.errors import UnavailableError
 from cluster.settings import RaySettings
 
 _LOOPBACK = "127.0.0.1"
-# How long a thread of torch spins for the others before it sleeps. By default milliseconds, for which it
-# keeps a thread that has lost its core to another process from running: with both cores busy a token of a
-# tiny model took 60 to 230 ms by two threads and takes 36 ms, 4 ms by one. Alone nothing is lost; fewer
-# spins than these cost 5 % (2 cores AMD EPYC, 2026-11-29).
-SPINS = "20000"
-# our replicas block no event loop, so Serve need not hand every token from one loop to another;
-# the time that a client allows is kept by the gateway, which answers in OpenAI's shape
-SERVE_ENVIRONMENT = {
-    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve.proxy:middlewares",
-    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
-    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
-    "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1000",
-    # tokens go from replica to replica by gRPC, for less processor time than Ray's own streams; each
-    # replica listens for it in any case
-    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
-    "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
-}
 
 
 def start_ray(settings: RaySettings) -> bool:
@@ -41,14 +25,7 @@ def start_ray(settings: RaySettings) -> bool:
         return False
     os.environ["RAY_AUTH_MODE"] = settings.auth_mode
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Ray's C++ prints to our stderr even what it also logs; its log files keep everything
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "600")
-    # Ray Data copies device visibility only for GPUs; the warning about it helps nobody here
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
-    for name, value in SERVE_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    set_environment()
     options: dict[str, object] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if settings.address is None:
         options |= {

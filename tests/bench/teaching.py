@@ -77,6 +77,7 @@ class Lesson:
         arguments = [
             "--dataset", f"{name}-s{seed}", "--adapter", f"{name}-{mode}-s{seed}", "--mode", mode,
             "--seed", str(seed), "--set", f"train.max_tokens={chosen.longest}",
+            "--set", f"train.batch_size={chosen.batch}",
         ]  # fmt: skip
         if chosen.guard:
             arguments += ["--set", f"train.guard={chosen.guard.resolve()}"]
@@ -157,6 +158,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--home", type=Path, default=Path(".openbook/teaching"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--tokens", type=int, default=100_000, help="that each adapter learns from")
+    parser.add_argument("--batch", type=int, default=4, help="examples of a step")
     parser.add_argument("--questions", type=int, default=100, help="of the test split")
     parser.add_argument("--distractors", type=int, default=2)
     parser.add_argument("--top-k", type=int, default=3, help="documents that an answer sees")

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from starlette.middleware import Middleware
 
-from cluster.runtime import SERVE_ENVIRONMENT, SPINS
+from cluster.environment import SERVE_ENVIRONMENT, SPINS
 from tests.k8s.manifests import ROOT, all_pods, ray_pods
 
 Instruction = tuple[str, str]
