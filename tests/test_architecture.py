@@ -26,6 +26,7 @@ RAY = {
     "train/placement.py",
     "train/sweep_tasks.py",
     "train/loop.py",
+    "train/meeting.py",
     "serve/app.py",
     "serve/remote.py",
     "serve/router.py",

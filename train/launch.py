@@ -32,6 +32,7 @@ from train.guard import ChoiceQuestion, read_questions
 from train.job import RUNS, Job, curve_prefix, run_prefix
 from train.loop import RESULT, material, train_worker
 from train.material import Material
+from train.meeting import NodeAddresses
 from train.methods import makes_adapter
 from train.model import Base
 from train.placement import cpus_per_worker, memory_per_worker, scaling
@@ -166,6 +167,7 @@ def _trainer(session: Session, job: Job, extra: Mapping[str, Any]) -> TorchTrain
     return TorchTrainer(
         train_worker,
         train_loop_config={"job": job, "threads": cpus, **extra},
+        torch_config=NodeAddresses(),
         scaling_config=scaling(settings, cpus),
         run_config=RunConfig(
             name=job.run,

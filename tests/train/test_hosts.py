@@ -1,11 +1,13 @@
 """Training across the nodes of a Ray cluster ends in the adapter of one machine, also when a worker dies.
 
-The nodes are Ray's own of `ray.cluster_utils.Cluster`: processes on this machine that know each other by
-address only. The command runs beside them, as a user's does.
+The nodes are Ray's own of `ray.cluster_utils.Cluster`, processes on this machine that know each other by
+address only, and hosts in network namespaces. The command runs beside them, as a user's does.
 """
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from safetensors.torch import load_file
 from cluster.console import Console
 from cluster.resolve import load_settings
 from cluster.session import Session
+from tests.network_hosts import RAY, two_hosts, why_impossible
 from tests.processes import start_openbook
 from tests.training_sets import TRAIN, publish_set
 from train.export import WEIGHTS, export
@@ -145,3 +148,19 @@ def test_worker_killed_mid_run_is_replaced_and_the_run_ends_in_the_same_adapter(
     assert close(trained(session, tmp_path / "cache"), expected)
     ref = session.adapters.resolve("lamp")
     assert session.adapters.manifest(ref).metrics["resumed_step"] > 0
+
+
+@pytest.mark.skipif(why_impossible() is not None, reason=f"no hosts: {why_impossible()}")
+def test_two_hosts_whose_names_mean_nothing_reach_the_adapter_of_one(
+    tmp_path: Path, tiny_model: str, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gloo would take the loopback address for such a name, and wait for the other host in vain."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    home = tmp_path / "home"
+    session = open_session(home, tiny_model, RAY)
+    with two_hosts(tmp_path) as hosts:
+        train = hosts[0].command(sys.executable, "-m", "cluster", *command(home))
+        done = subprocess.run(train, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    expected = weights_alone(session, tokenizer, tmp_path / "alone")
+    assert close(trained(session, tmp_path / "cache"), expected)
