@@ -2,9 +2,10 @@
 
 `openbook serve` in processes of its own, and the same engine with the same settings in this one, take turns
 at the same chats (same model, prompt, seed: the same tokens). Told are throughput at `--streams` streams,
-the time to the first token of a chat alone, and the processor time of all serving processes for a token,
-beyond the engine's own and what they take when idle. Wants a quiet machine; the one that is not asked is
-idle. `--threads` are those of either engine; without it they are what `openbook serve` takes.
+the time to the first token of a chat alone, and the processor time that a token takes on its way: in the
+generator beside its engine's threads (the busiest), in the gateway and in Serve's proxy. Wants a quiet
+machine; the one that is not asked is idle. `--threads` are those of either engine; without it they are what
+`openbook serve` takes. `--tiny` serves a model whose tokens cost nothing, to see the way alone.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import httpx
 import psutil
+from transformers import AutoTokenizer
 
 from cluster.models import base_model_path
 from cluster.prompts import render
@@ -32,13 +34,18 @@ from serve.engine.builtin import open_engine
 from serve.engine.protocol import GenerationRequest, SamplingParams
 from tests.bench.measure import cost_of, report
 from tests.serve.live import Server, run_server
+from tests.serve.tiny import save_tiny_model
 
 _WORDS = (
     "lamp", "bolt", "shelf", "glow", "amber", "reset", "cable", "bridge", "garland", "quiet", "ring",
     "pinhole", "dock", "alarm",
 )  # fmt: skip
 _TEMPERATURE, _SEED = 0.7, 11
-_IDLE_S = 15.0
+_HOPS = {
+    "generator": "ServeReplica:openbook:Generator",
+    "gateway": "ServeReplica:openbook:Gateway",
+    "proxy": "ray::ProxyActor",
+}
 
 
 @dataclass
@@ -130,16 +137,29 @@ def _count(found: list[tuple[int, float]]) -> Count:
     return Count(sum(tokens for tokens, _ in found), [first for _, first in found])
 
 
-def cpu_of(pid: int) -> float:
-    """Processor seconds of a process and all below it: Ray's daemons, proxy and replicas."""
-    total, root = 0.0, psutil.Process(pid)
-    for process in [root, *root.children(recursive=True)]:
+def threads_of(pid: int) -> dict[tuple[str, int], float]:
+    """Processor seconds of each thread of the processes that a token passes, as (hop, thread)."""
+    found = {}
+    for process in psutil.Process(pid).children(recursive=True):
         try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
+            title, threads = " ".join(process.cmdline()), process.threads()
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
-        total += times.user + times.system
-    return total
+        for hop in (hop for hop, name in _HOPS.items() if name in title):
+            found |= {(hop, one.id): one.user_time + one.system_time for one in threads}
+    return found
+
+
+def passing(
+    before: Mapping[tuple[str, int], float], after: Mapping[tuple[str, int], float], engine: int
+) -> dict[str, float]:
+    """Hop -> processor seconds between the two; without the `engine` busiest threads of the generator."""
+    spent = {thread: seconds - before.get(thread, 0.0) for thread, seconds in after.items()}
+    busiest = sorted((t for t in spent if t[0] == "generator"), key=spent.__getitem__)[-engine:]
+    return {
+        hop: sum(spent[thread] for thread in spent if thread[0] == hop and thread not in busiest)
+        for hop in _HOPS
+    }
 
 
 async def measure(options: argparse.Namespace, server: Server, direct: Direct) -> dict[str, Any]:
@@ -150,48 +170,36 @@ async def measure(options: argparse.Namespace, server: Server, direct: Direct) -
         bench = Bench(options, direct, Served(client))
         for way in ("served", "direct"):
             await bench.many(way, 0)
-        throughput = await _throughput(bench, options.pairs, server.pid)
+        throughput = await _throughput(bench, options, server.pid)
         first = await _first_token(bench, options.pairs)
     return {**throughput, **first}
 
 
-async def _throughput(bench: Bench, pairs: int, pid: int) -> dict[str, Any]:
-    ratios, same, extra, speed = [], [], [], []
-    idle = await _idle(pid)
-    for pair in range(1, pairs + 1):
+async def _throughput(bench: Bench, options: argparse.Namespace, pid: int) -> dict[str, Any]:
+    ratios, same, speed = [], [], []
+    hops: dict[str, list[float]] = {hop: [] for hop in _HOPS}
+    engine = options.threads or len(os.sched_getaffinity(0))
+    for pair in range(1, options.pairs + 1):
         order = ("direct", "served", "direct") if pair % 2 else ("served", "direct", "direct")
         found: dict[str, list[float]] = {"direct": [], "served": []}
-        engine = 0.0
         for way in order:
-            served, own = cpu_of(pid), time.process_time()
-            begin = time.perf_counter()
+            before, begin = threads_of(pid), time.perf_counter()
             # the second time directly with other prompts: the first ones are known by then
             count = await bench.many(way, 2 * pair + len(found[way]))
-            seconds = time.perf_counter() - begin
-            found[way].append(count.tokens / seconds)
+            found[way].append(count.tokens / (time.perf_counter() - begin))
             if way == "served":
-                hops = (cpu_of(pid) - served - idle * seconds) / count.tokens
-            else:
-                engine += (time.process_time() - own) / count.tokens / 2
+                for hop, seconds in passing(before, threads_of(pid), engine).items():
+                    hops[hop].append(1e6 * seconds / count.tokens)
         ratios.append(found["served"][0] / found["direct"][0])
         same.append(found["direct"][1] / found["direct"][0])
-        extra.append((hops - engine) * 1e6)
         speed.append(found["served"][0])
     return {
         "served_to_direct_tokens_per_s": round(statistics.median(ratios), 3),
         "range": [round(min(ratios), 3), round(max(ratios), 3)],
         "same_arm_range": [round(min(same), 3), round(max(same), 3)],
         "served_tokens_per_s": round(statistics.median(speed), 1),
-        "cpu_us_per_token_beside_the_engine": round(statistics.median(extra)),
-        "idle_cpu_share": round(idle, 3),
+        "cpu_us_per_token": {hop: round(statistics.median(us)) for hop, us in hops.items()},
     }
-
-
-async def _idle(pid: int) -> float:
-    """Processor seconds a second of all processes while nobody asks: Ray's daemons and health checks."""
-    begin = cpu_of(pid)
-    await asyncio.sleep(_IDLE_S)
-    return (cpu_of(pid) - begin) / _IDLE_S
 
 
 async def _first_token(bench: Bench, pairs: int) -> dict[str, Any]:
@@ -227,12 +235,14 @@ def main() -> None:
         ("streams", 16), ("words", 96), ("tokens", 32), ("pairs", 5), ("threads", 0),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args()
-    model = base_model_path(Settings())
     serve = ServeSettings.model_validate({"engine": _engine(options)})
-    models = ModelSettings(base=model, dtype="float32")
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
+        home, model = Path(folder), base_model_path(Settings())
+        if options.tiny:
+            model = save_tiny_model(AutoTokenizer.from_pretrained(model), home / "tiny")
+        models = ModelSettings(base=model, dtype="float32")
         settings = Settings(home=home, models=models, serve=serve)
         with running(home, model, options) as server:
             results: dict[str, Any] = {}
