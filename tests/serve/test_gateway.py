@@ -128,6 +128,13 @@ def test_chat_deadline_ends_the_generation(house: House, stream: bool) -> None:
     assert house.engine.running == 0
 
 
+def test_chat_whose_deadline_has_passed_does_not_begin(house: House) -> None:
+    headers = {"x-request-timeout-seconds": "1e-9"}
+    response = house.post("/v1/chat/completions", chat_body(), **headers)
+    assert error_of(response, 408)["code"] == "timeout"
+    assert house.engine.requests == []
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_chat_client_that_hangs_up_ends_the_generation(house: House, stream: bool) -> None:
     app = house.app()
