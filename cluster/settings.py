@@ -242,7 +242,8 @@ class CompareSettings(Section):
 
     A request is tried `attempts` times; waits double from `retry_wait_s` (a server's `Retry-After`
     goes first) up to `max_wait_s`. An arm may fail on `max_error_fraction` of its questions.
-    `report_questions` is how many questions `report.html` shows one by one.
+    `report_questions` is how many questions `report.html` shows one by one. `max_tokens` must leave room
+    for quotes and reasons: RAFT's answers come last, and one that is cut off has none.
     """
 
     url: str = ""
@@ -250,7 +251,7 @@ class CompareSettings(Section):
     split: Literal["train", "validation", "test"] = "test"
     limit: int | None = Field(None, ge=1)
     concurrency: int = Field(8, ge=1, le=1024)
-    max_tokens: int = Field(96, ge=1)
+    max_tokens: int = Field(256, ge=1)
     timeout_s: float = Field(180.0, gt=0)
     attempts: int = Field(5, ge=1)
     retry_wait_s: float = Field(0.5, ge=0)

@@ -14,6 +14,7 @@ from train.statistics import Interval, PairedDifference
 SMOKE_TEST = 20  # fewer questions than this decide nothing
 _CHEAPER = 0.8  # cheaper means at most this share of the other's latency or tokens ...
 _ALIKE = 1.05  # ... with the other of the two at most this much higher
+_CUT = 0.05  # an arm of whose answers more than this were cut off may be better than its score
 
 
 def verdict(arms: Sequence[ArmSummary], pairs: Sequence[PairedDifference]) -> str:
@@ -155,6 +156,12 @@ def _caveats(arms: Sequence[ArmSummary]) -> list[str]:
     if failed := sum(arm.errors for arm in arms):
         what = "request failed for good and counts" if failed == 1 else "requests failed and count"
         found.append(f"{failed} {what} as wrong.")
+    if cut := [arm for arm in arms if arm.truncation_rate > _CUT]:
+        shares = ", ".join(f"{arm.arm} {percent(arm.truncation_rate)}" for arm in cut)
+        found.append(
+            f"Answers cut off at --max-tokens: {shares}; what would have come last in them is missing, "
+            "so raise it before trusting these scores."
+        )
     return found
 
 

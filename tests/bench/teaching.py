@@ -163,7 +163,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--distractors", type=int, default=2)
     parser.add_argument("--top-k", type=int, default=3, help="documents that an answer sees")
     parser.add_argument("--longest", type=int, default=1024, help="tokens of an example")
-    parser.add_argument("--answer-tokens", type=int, default=96)
+    parser.add_argument("--answer-tokens", type=int, default=192)
     parser.add_argument("--guard", type=Path, help="questions that show what training forgets")
     parser.add_argument("--trained", default="", help="set whose adapters answer instead")
     chosen = parser.parse_args(arguments)

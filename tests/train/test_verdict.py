@@ -125,6 +125,16 @@ def test_verdict_counts_failures(failed: int, words: str) -> None:
     assert words in verdict(arms, pairs(arms))
 
 
+def test_verdict_tells_which_answers_were_cut_off() -> None:
+    """An arm that quotes first and answers last loses by it more than others."""
+    arms = [replace(summary("dsf", 0.53), truncation_rate=0.05), summary("rag", 0.3)]
+    assert "cut off" not in verdict(arms, pairs(arms))
+    arms.append(replace(summary("raft", 0.37), truncation_rate=0.28))
+    said = verdict(arms, pairs(arms))
+    assert "Answers cut off at --max-tokens: raft 28.0 %;" in said
+    assert "raise it before trusting these scores" in said
+
+
 def test_verdict_on_few_questions_calls_itself_a_smoke_test() -> None:
     arms = [replace(summary("rag", 0.0), n=5), replace(summary("raft", 1.0), n=5)]
     assert "With 5 questions this is a smoke test." in verdict(arms, pairs(arms))
