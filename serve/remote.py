@@ -21,9 +21,8 @@ from serve.scaling import GENERATOR, RETRIEVER
 
 _NAMESPACE = "serve"  # Serve's, for the actors of its replicas
 ADMIN_S = 300.0  # a preload downloads and loads in every replica
-ADMISSION_S = (
-    1.0  # a call that has not run after so long waits for a replica, or for its adapter there
-)
+# a call that does not run after so long waits for a replica, or for its adapter there
+ADMISSION_S = 1.0
 
 
 class RemoteRetriever:

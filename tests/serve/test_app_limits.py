@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -82,7 +83,7 @@ def test_requests_given_up_as_they_begin_leave_nothing_behind(server: Server) ->
 
             async def hang_up(moment: float) -> None:
                 async with few_at_once:
-                    with pytest.raises(httpx.ReadTimeout):
+                    with suppress(httpx.ReadTimeout):
                         await client.post(url, json=ENDLESS, timeout=httpx.Timeout(60, read=moment))
 
             statuses = await asyncio.gather(*map(too_late, moments))

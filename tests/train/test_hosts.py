@@ -150,11 +150,12 @@ def test_worker_killed_mid_run_is_replaced_and_the_run_ends_in_the_same_adapter(
     assert session.adapters.manifest(ref).metrics["resumed_step"] > 0
 
 
-@pytest.mark.skipif(why_impossible() is not None, reason=f"no hosts: {why_impossible()}")
 def test_two_hosts_whose_names_mean_nothing_reach_the_adapter_of_one(
     tmp_path: Path, tiny_model: str, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Gloo would take the loopback address for such a name, and wait for the other host in vain."""
+    if reason := why_impossible():
+        pytest.skip(reason)
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     home = tmp_path / "home"
     session = open_session(home, tiny_model, RAY)
