@@ -9,7 +9,6 @@ import hypothesis
 import pytest
 
 from cluster.embedder import Embedder
-from cluster.environment import set_environment
 from cluster.milvus_lite import EmbeddedMilvus
 from cluster.models import base_model_path, embedder_path
 from cluster.objects import LocalStore
@@ -25,7 +24,6 @@ for name in [name for name in os.environ if name.startswith("OPENBOOK_")]:
     del os.environ[name]
 # Ray's workers give way to everything else by default: here that is the other test process, for minutes
 os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 (Ray spells it so)
-set_environment()
 quiet_libraries()
 # an example that takes long on a busy machine is no failure
 hypothesis.settings.register_profile("openbook", deadline=None)
