@@ -243,11 +243,13 @@ class CompareSettings(Section):
     A request is tried `attempts` times; waits double from `retry_wait_s` (a server's `Retry-After`
     goes first) up to `max_wait_s`. An arm may fail on `max_error_fraction` of its questions.
     `report_questions` is how many questions `report.html` shows one by one. `max_tokens` must leave room
-    for quotes and reasons: RAFT's answers come last, and one that is cut off has none.
+    for quotes and reasons: RAFT's answers come last, and one that is cut off has none. `documents=oracle`
+    gives every arm with documents those that answer the question, as a perfect retriever would.
     """
 
     url: str = ""
     arms: tuple[str, ...] = ("base", "rag", "dsf", "dsf+rag", "raft")
+    documents: Literal["retrieved", "oracle"] = "retrieved"
     split: Literal["train", "validation", "test"] = "test"
     limit: int | None = Field(None, ge=1)
     concurrency: int = Field(8, ge=1, le=1024)

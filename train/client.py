@@ -6,6 +6,7 @@ that succeeded, so that waiting because we were told to wait is not counted as t
 """
 
 import asyncio
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +33,10 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: the fields that decide the answer. `top_k` and `corpus` matter with `rag` only."""
+    """One request: the fields that decide the answer. `corpus`, `top_k` and `oracle` matter with `rag` only.
+
+    With `oracle`, documents by id, nothing else is retrieved.
+    """
 
     question: str
     model: str
@@ -40,12 +44,15 @@ class Ask:
     corpus: str | None
     top_k: int
     max_tokens: int
+    oracle: tuple[str, ...] = ()
 
     def body(self) -> dict[str, Any]:
         """The request as JSON; temperature 0, so that a repeat gives the same answer."""
         rag: dict[str, Any] = {"mode": "on" if self.rag else "off"}
         if self.rag:
             rag |= {"corpus": self.corpus, "top_k": self.top_k}
+        if self.rag and self.oracle:
+            rag["filter"] = f"doc_id in {json.dumps(self.oracle, ensure_ascii=False)}"
         return {
             "model": self.model,
             "messages": [{"role": "user", "content": self.question}],

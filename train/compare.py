@@ -88,7 +88,7 @@ def compare_outcomes(
         rows=rows,
         arms=summaries,
         pairs=pairs,
-        verdict=verdict(summaries, pairs),
+        verdict=verdict(summaries, pairs, scene.settings.documents == "oracle"),
         reused=sum(outcome.reused for outcome in outcomes),
     )
 

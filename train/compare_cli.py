@@ -21,6 +21,10 @@ def compare(
     ] = None,
     dsf: Annotated[str | None, typer.Option(help="DSF adapter; {dataset}-dsf by default.")] = None,
     url: Annotated[str | None, typer.Option(help="Server to ask.")] = None,
+    documents: Annotated[
+        str | None,
+        typer.Option(help="retrieved; or oracle: the right ones, to see what reading alone does."),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask at most so many questions.")] = None,
     split: Annotated[str | None, typer.Option(help="Split to ask, usually test.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight.")] = None,
@@ -33,7 +37,7 @@ def compare(
     """Ask a running server every held-out question with every arm, and say which arm is best."""
     names = [name.strip() for name in arms.split(",")] if arms is not None else None
     flags = {"url": url, "arms": names, "limit": limit, "split": split}
-    flags |= {"concurrency": concurrency, "max_tokens": max_tokens}
+    flags |= {"concurrency": concurrency, "max_tokens": max_tokens, "documents": documents}
     given = {f"compare__{name}": value for name, value in flags.items()}
     with open_session(json_output, config, overrides, **given) as session:
         request = CompareRequest(dataset, dsf, raft, fresh)

@@ -90,7 +90,7 @@ class Interview:
         if known is not None:
             return Outcome(arm.name, example, known, reused=True)
         try:
-            reply = await self._client.ask(self._scene.ask(arm, example.question))
+            reply = await self._client.ask(self._scene.ask(arm, example.question, example.oracle))
         except OpenbookError as error:
             return Outcome(arm.name, example, None, error=str(error))
         self._scene.check(arm, reply)

@@ -27,10 +27,11 @@ class Scene:
     base_model: str
     settings: CompareSettings
 
-    def ask(self, arm: Arm, question: str) -> Ask:
-        """The request that puts a question to an arm."""
+    def ask(self, arm: Arm, question: str, oracle: tuple[str, ...] = ()) -> Ask:
+        """The request that puts a question to an arm; `oracle` counts where the settings give it."""
         tokens = self.settings.max_tokens
-        return Ask(question, arm.model, arm.rag, self.corpus, self.top_k, tokens)
+        given = oracle if self._gives_oracle else ()
+        return Ask(question, arm.model, arm.rag, self.corpus, self.top_k, tokens, given)
 
     def key(self, arm: Arm, example: RaftExample) -> str:
         """Journal key: changes with whatever may change the answer or its latency.
@@ -39,9 +40,16 @@ class Scene:
         """
         question = (example.id, example.question)
         model = (arm.name, arm.served, self.base_model, PROMPT_HASH)
-        documents = (self.corpus, self.generation, self.top_k) if arm.rag else ()
+        documents: tuple[Any, ...] = ()
+        if arm.rag:
+            given = (example.oracle,) if self._gives_oracle else ()
+            documents = (self.corpus, self.generation, self.top_k, *given)
         load = (urlsplit(self.url).hostname, self.settings.concurrency, self.settings.max_tokens)
         return content_id(question, model, documents, load, length=32)
+
+    @property
+    def _gives_oracle(self) -> bool:
+        return self.settings.documents == "oracle"
 
     def check(self, arm: Arm, reply: Reply) -> None:
         """ConflictError when a reply is not from the model and generation of this comparison."""

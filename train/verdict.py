@@ -17,12 +17,21 @@ _ALIKE = 1.05  # ... with the other of the two at most this much higher
 _CUT = 0.05  # an arm of whose answers more than this were cut off may be better than its score
 
 
-def verdict(arms: Sequence[ArmSummary], pairs: Sequence[PairedDifference]) -> str:
-    """One sentence on the outcome, and one each on cost, few questions and failures where it applies."""
+def verdict(
+    arms: Sequence[ArmSummary], pairs: Sequence[PairedDifference], oracle: bool = False
+) -> str:
+    """One sentence on the outcome, and one each on cost, few questions and failures where it applies.
+
+    `oracle`: the documents were given instead of retrieved.
+    """
     ranked = rank(arms)
     parts = [_outcome(ranked, pairs)]
     parts += _cheaper(ranked, pairs)
     parts += _caveats(arms)
+    if oracle and any(arm.rag for arm in arms):
+        parts.append(
+            "The right documents were given to every arm that sees documents: no retriever is as good."
+        )
     return " ".join(parts)
 
 

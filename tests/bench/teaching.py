@@ -5,6 +5,9 @@ its own, a DSF and a RAFT adapter that learn from the same number of tokens, and
 questions; the two arms without training are asked once. Every stage is a command that a user could type, so
 a run that was cut short goes on where it was, and all answers are in the reports below `--home`.
 
+With `--oracle` the arms that see documents also answer with the right ones in front of them, not only with
+what was retrieved: what reading alone can do.
+
 With `--trained NAME` nothing is trained: the adapters of that earlier set (same `--home`) answer this one.
 """
 
@@ -24,6 +27,7 @@ from cluster.settings import Settings
 from tests.bench.measure import report
 
 UNTRAINED, TRAINED = ("base", "rag"), ("dsf", "dsf+rag", "raft")
+READING = ("rag", "dsf+rag", "raft")
 SHOWN = (
     "citation_precision", "citation_recall", "citation_rate", "retrieval_recall", "abstention_rate",
     "truncation_rate", "latency_p50_s", "latency_p95_s", "tokens_in", "tokens_out",
@@ -84,13 +88,16 @@ class Lesson:
         learned = learn(self._commands, arguments, chosen.tokens)
         return {"mode": mode, "seed": seed, **learned}
 
-    def compare(self, url: str, seed: int, arms: Sequence[str]) -> Result:
+    def compare(
+        self, url: str, seed: int, arms: Sequence[str], documents: str = "retrieved"
+    ) -> Result:
         """The arms of a seed on the test questions."""
         chosen, of = self._chosen, self._chosen.trained or self._name
         return self._commands.run([
             "compare", "--dataset", f"{self._name}-s{seed}", "--url", url, "--arms", ",".join(arms),
             "--dsf", f"{of}-dsf-s{seed}", "--raft", f"{of}-raft-s{seed}",
             "--limit", str(chosen.questions), "--max-tokens", str(chosen.answer_tokens),
+            "--documents", documents,
             "--set", f"retrieval.top_k={chosen.top_k}",
         ])  # fmt: skip
 
@@ -114,12 +121,14 @@ def teach(lesson: Lesson, chosen: argparse.Namespace) -> Result:
             lesson.compare(url, seed, UNTRAINED + TRAINED if seed == first else TRAINED)
             for seed in seeds
         ]
+        given = [lesson.compare(url, seed, READING, "oracle") for seed in seeds if chosen.oracle]
     return {
         "examples": sets[0]["examples"],
         "training": runs,
         "questions": compared[0]["n"],
         "metric": compared[0]["metric"],
         "arms": {arm: _over_seeds(compared, arm) for arm in UNTRAINED + TRAINED},
+        "oracle given": {arm: _over_seeds(given, arm) for arm in READING if given},
         "raft - dsf+rag": [_difference(result, "raft", "dsf+rag") for result in compared],
         "verdicts": [result["verdict"] for result in compared],
         "errors": [error for result in compared for error in result["errors"]],
@@ -164,6 +173,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--top-k", type=int, default=3, help="documents that an answer sees")
     parser.add_argument("--longest", type=int, default=1024, help="tokens of an example")
     parser.add_argument("--answer-tokens", type=int, default=192)
+    parser.add_argument(
+        "--oracle", action="store_true", help="also answer with the right documents"
+    )
     parser.add_argument("--guard", type=Path, help="questions that show what training forgets")
     parser.add_argument("--trained", default="", help="set whose adapters answer instead")
     chosen = parser.parse_args(arguments)

@@ -1,6 +1,7 @@
 """The vector store holds one contract on Milvus Lite and on a Milvus server without BM25."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -13,6 +14,7 @@ from cluster.records import Chunk
 from cluster.settings import MilvusSettings
 from cluster.vectors import SearchOptions, VectorStore
 from tests.milvus_servers import FlakyMilvus
+from train.client import Ask
 
 HYBRID = SearchOptions(top_k=2, mode="hybrid", candidates=10, rrf_k=60, fresh=True)
 DENSE = SearchOptions(top_k=2, mode="dense", candidates=10, rrf_k=60, fresh=True)
@@ -161,6 +163,19 @@ def test_search_with_a_filter_sees_only_what_matches(vectors: VectorStore, colle
     options = SearchOptions(5, "hybrid", 10, 60, filter='doc_id == "d2"', fresh=True)
     hits = vectors.search(collection, ["lamp"], unit(1, 0, 0)[None], options)[0]
     assert [hit.chunk.doc_id for hit in hits] == ["d2"]
+
+
+@pytest.mark.parametrize(
+    "strange", ['a "b".md', "it's", "C:\\docs\\new", "Größe % _ 漢", "a\nb", "{x}"]
+)
+def test_search_for_given_documents_finds_ids_of_any_spelling(
+    vectors: VectorStore, collection: str, strange: str
+) -> None:
+    vectors.upsert(collection, [replace(chunk(7, "dogs"), doc_id=strange)], unit(1, 1, 0)[None])
+    asked = Ask("?", "m", True, "c", 5, 1, oracle=("d1", strange)).body()["rag"]["filter"]
+    options = SearchOptions(5, "hybrid", 10, 60, filter=asked, fresh=True)
+    hits = vectors.search(collection, ["lamp"], unit(1, 0, 0)[None], options)[0]
+    assert {hit.chunk.doc_id for hit in hits} == {"d1", strange}
 
 
 def test_search_with_a_broken_filter_is_a_usage_error(

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,12 @@ def test_request_is_deterministic_and_names_the_corpus_only_when_it_searches(
     assert api.bodies[0]["temperature"] == 0
     assert api.bodies[0]["rag"] == {"mode": "on", "corpus": "handbook", "top_k": 4}
     assert Ask("?", "base", False, "handbook", 4, 32).body()["rag"] == {"mode": "off"}
+
+
+def test_oracle_is_all_that_a_request_may_find() -> None:
+    given = replace(ASK, oracle=("a", 'it"s'))
+    assert given.body()["rag"]["filter"] == r'doc_id in ["a", "it\"s"]'
+    assert replace(given, rag=False).body()["rag"] == {"mode": "off"}
 
 
 def test_reply_without_an_answer_mark_falls_back_to_the_text(api: FakeOpenAI) -> None:

@@ -117,6 +117,16 @@ def test_larger_limit_keeps_the_questions_of_the_smaller(server: Loopback, tmp_p
     assert small.arms[0].latency_p95_s is None  # five answers have no 95th percentile
 
 
+def test_given_documents_are_told_and_closed_books_are_not_asked_again(
+    server: Loopback, tmp_path: Path
+) -> None:
+    run(tmp_path, settings(server.url, limit=5))
+    given, report = run(tmp_path, settings(server.url, limit=5, documents="oracle"))
+    assert given.reused == 10  # base and dsf
+    assert "The right documents were given" in given.verdict
+    assert "the right ones were given" in report.html.read_text("utf-8")
+
+
 def test_failed_question_counts_as_wrong_and_is_listed(
     server: Loopback, api: FakeOpenAI, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from cluster.console import Console
 from cluster.errors import ConflictError, GateError, NotFoundError
+from cluster.records import RaftExample
 from cluster.settings import CompareSettings
 from tests.fakes import FakeOpenAI, Loopback
 from tests.train.exam import MODELS, Answers, example
@@ -19,12 +21,18 @@ from train.journal import Journal
 from train.scene import Scene, pin_arms
 
 SETTINGS = CompareSettings(attempts=2, retry_wait_s=0.0, concurrency=3)
+ORACLE = SETTINGS.model_copy(update={"documents": "oracle"})
 EXAMPLES = [example(number) for number in range(20)]
 SCENE = Scene("", "handbook", "g1", 4, "tiny", SETTINGS)
 ARMS = plan_arms(["rag", "raft"], "exam-dsf", "exam-raft")
 
 
-def run(api: FakeOpenAI, journal: Path, scene: Scene | None = None) -> list[Outcome]:
+def run(
+    api: FakeOpenAI,
+    journal: Path,
+    scene: Scene | None = None,
+    examples: Sequence[RaftExample] = EXAMPLES,
+) -> list[Outcome]:
     """Pin, then ask everything."""
 
     async def all_of_it(url: str) -> list[Outcome]:
@@ -33,7 +41,7 @@ def run(api: FakeOpenAI, journal: Path, scene: Scene | None = None) -> list[Outc
             arms = await pin_arms(client, place, ARMS, await client.models())
             with Console(quiet=True).progress("asking", 40, "answers") as progress:
                 return await Interview(client, Journal(journal), place).run(
-                    arms, EXAMPLES, progress
+                    arms, examples, progress
                 )
 
     with Loopback(api.app) as server:
@@ -145,6 +153,7 @@ def test_interrupted_run_continues_behind_a_torn_line(api: FakeOpenAI, journal: 
         ({"generation": "g2"}, 0),
         ({"top_k": 5}, 0),
         ({"settings": SETTINGS.model_copy(update={"max_tokens": 7})}, 0),
+        ({"settings": ORACLE}, 0),
         ({"base_model": "other"}, 0),
         ({}, 40),
     ],
@@ -156,6 +165,19 @@ def test_changed_setting_asks_again(
     changed = replace(SCENE, **change)
     api.generation = str(changed.generation)
     assert sum(outcome.reused for outcome in run(api, journal, changed)) == reused
+
+
+def test_oracle_is_given_by_question_and_a_question_without_one_searches(
+    api: FakeOpenAI, journal: Path
+) -> None:
+    examples = [replace(EXAMPLES[0], oracle=("left", "right")), replace(EXAMPLES[1], oracle=())]
+    run(api, journal, replace(SCENE, settings=ORACLE), examples)
+    filters = {
+        body["messages"][0]["content"]: body["rag"].get("filter")
+        for body in api.bodies
+        if body["max_tokens"] > 1  # else it pins an arm
+    }
+    assert filters == {"What is 0?": 'doc_id in ["left", "right"]', "What is 1?": None}
 
 
 def test_new_adapter_version_asks_only_that_arm_again(api: FakeOpenAI, journal: Path) -> None:

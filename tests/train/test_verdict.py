@@ -135,6 +135,13 @@ def test_verdict_tells_which_answers_were_cut_off() -> None:
     assert "raise it before trusting these scores" in said
 
 
+def test_verdict_on_given_documents_says_so_where_an_arm_saw_them() -> None:
+    arms = [summary("dsf", 0.5), summary("raft", 0.9)]
+    assert "right documents were given" not in verdict(arms, pairs(arms))
+    assert "right documents were given" in verdict(arms, pairs(arms), oracle=True)
+    assert "given" not in verdict(arms[:1], [], oracle=True)
+
+
 def test_verdict_on_few_questions_calls_itself_a_smoke_test() -> None:
     arms = [replace(summary("rag", 0.0), n=5), replace(summary("raft", 1.0), n=5)]
     assert "With 5 questions this is a smoke test." in verdict(arms, pairs(arms))
