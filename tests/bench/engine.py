@@ -30,7 +30,7 @@ from cluster.settings import Settings
 from serve.engine.builtin import BuiltinConfig, BuiltinEngine
 from serve.engine.packed_model import ModelConfig
 from serve.engine.protocol import GenerationRequest, SamplingParams
-from tests.bench import engine_peers
+from tests.bench import engine_peers, engine_steps
 from tests.bench.engine_vllm import Peer
 from tests.bench.measure import cost_of, paired, report
 from tests.serve.tiny import LINEARS, save_adapter
@@ -79,11 +79,15 @@ class Bench:
         for i in range(count):
             self.do(self.engine.load_adapter(f"a{i}", self.adapters[i % 4]))
 
-    def serve(self, adapters: int) -> None:
-        """All requests at once; fresh prompts, so that no prefix is known."""
+    def serve(self, adapters: int, tokens: int | None = None) -> None:
+        """All requests at once; fresh prompts, so that no prefix is known.
+
+        With `tokens` each generates so many instead of its own number.
+        """
         names = [f"a{i % adapters}" if adapters else None for i in range(self.load.requests)]
         fresh = prompts(self.load, seed=int.from_bytes(os.urandom(4)))
-        requests = zip(fresh, names, self.tokens, strict=True)
+        counts = [tokens or own for own in self.tokens]
+        requests = zip(fresh, names, counts, strict=True)
 
         async def all_of_them() -> None:
             await asyncio.gather(*(self.collect(*request) for request in requests))
@@ -137,9 +141,21 @@ def _vllm(bench: Bench, adapters: int) -> dict[str, Any]:
     }
     peer = Peer(options.vllm, bench.path, asked, bench.adapters[:adapters])
     try:
-        return paired(peer, lambda: bench.serve(adapters), options.pairs, "wall_s")
+        found = paired(peer, lambda: bench.serve(adapters), options.pairs, "wall_s")
+        parts = {"vllm": _split(peer, options.tokens),
+                 "ours": _split(lambda tokens: bench.serve(adapters, tokens), options.tokens)}  # fmt: skip
     finally:
         peer.close()
+    return {**found, "parts": parts}
+
+
+def _split(run: Callable[[int], None], tokens: int) -> dict[str, float]:
+    """Seconds for all prompts and their first tokens, and milliseconds of each step after that."""
+    first, whole = (engine_steps.best(lambda n=n: run(n), 2).wall_s for n in (1, tokens))
+    return {
+        "prompts_s": round(first, 2),
+        "decode_step_ms": round((whole - first) / (tokens - 1) * 1e3, 1),
+    }
 
 
 def registered(bench: Bench) -> dict[str, Any]:
@@ -188,8 +204,11 @@ def hot_load(bench: Bench) -> dict[str, Any]:
 
 
 def linear_share(bench: Bench) -> dict[str, Any]:
-    """L7: decoding at full batch: time of the weights alone in it; prompts: share of the GEMM rate."""
-    return engine_peers.shares(bench.model, bench.load.requests, bench.options.step_tokens)
+    """L7: decoding at full batch: time of the weights alone in it; prompts: share of the GEMM rate.
+
+    And what a step of each kind takes, its linears and its attention, in ms.
+    """
+    return engine_steps.shares(bench.model, bench.load.requests, bench.options.step_tokens)
 
 
 SECTIONS: dict[str, Callable[[Bench], dict[str, Any]]] = {

@@ -1,4 +1,4 @@
-"""Peers and probes of the engine's benchmark."""
+"""Peers of the engine's benchmark."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,11 +7,6 @@ from typing import Any
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, GenerationConfig
-
-from serve.engine.packed_model import ModelConfig, PackedModel
-from serve.engine.runner import StepRunner
-from serve.engine.task import Part, Step, Task
-from tests.bench.measure import cost_of
 
 Prompts = Sequence[Sequence[int]]
 
@@ -56,40 +51,6 @@ def generate_batch(path: str, prompts: Prompts, tokens: Sequence[int]) -> Callab
     return lambda: model.generate_batch(
         inputs=[list(ids) for ids in prompts], generation_config=config, progress_bar=False
     )
-
-
-def shares(config: ModelConfig, rows: int, chunk: int) -> dict[str, Any]:
-    """Steps of the engine's own runner, against the products of its weights alone and a GEMM."""
-    model = PackedModel(config)
-    runner = StepRunner(model, rows, 1024)
-    linears = model.linears()
-    widths = {layer.weight.shape[1] for layer in linears}
-
-    def step(count: int, past: int, rows: int) -> float:
-        tasks = [Task(None, [7] * (past + count), past, slot=i) for i in range(rows)]
-        return _best(lambda: runner.forward(_step(tasks)))
-
-    def products(tokens: int) -> float:
-        inputs = {width: torch.randn(tokens, width, dtype=model.dtype) for width in widths}
-        return _best(lambda: [layer(inputs[layer.weight.shape[1]]) for layer in linears])
-
-    size = 1536
-    square = torch.randn(size, size, dtype=model.dtype)
-    gemm_flops_s = 2 * size**3 / _best(lambda: square @ square)
-    layers = sum(layer.weight.numel() for layer in linears[:-1])
-    return {
-        "decode_linear_share": round(products(rows) / step(1, 223, rows), 3),
-        "prefill_gemm_share": round(2 * layers * chunk / step(chunk, 0, 1) / gemm_flops_s, 3),
-    }
-
-
-def _step(tasks: Sequence[Task]) -> Step:
-    return Step(tuple(Part(task, task.computed, task.pending) for task in tasks))
-
-
-def _best(run: Callable[[], Any], times: int = 5) -> float:
-    run()
-    return min(cost_of(run).cpu_s for _ in range(times))
 
 
 def _peft(path: str, adapters: Sequence[Path]) -> Any:

@@ -3,8 +3,9 @@
     .venv-vllm/bin/python -m tests.bench.engine_vllm MODEL '{"dtype": "bfloat16", ...}' [ADAPTER ...]
 
 Started by `tests.bench.engine --vllm PYTHON`. One line on stdin is one run: all requests at once, fresh
-random prompts; one line on stdout when it is done. Settings are the best that were found on two cores: one
-process, cores bound, 4,096 tokens a step, compiled without adapters (with them vLLM switches that off).
+random prompts, as many tokens each as the line says; one line on stdout when it is done. Settings are the
+best that were found on two cores: one process, cores bound, 4,096 tokens a step, compiled without adapters
+(with them vLLM switches that off).
 """
 
 import json
@@ -35,9 +36,9 @@ class Peer:
         )
         self._wait()
 
-    def __call__(self) -> None:
+    def __call__(self, tokens: int | None = None) -> None:
         assert self._process.stdin is not None
-        print(file=self._process.stdin, flush=True)
+        print(tokens or "", file=self._process.stdin, flush=True)
         self._wait()
 
     def close(self) -> None:
@@ -85,11 +86,12 @@ def serve(model: str, asked: dict[str, Any], adapters: Sequence[str]) -> None:
     )
     requests = [LoRARequest(f"a{n}", n + 1, path) for n, path in enumerate(adapters)]
     count = asked["requests"]
-    params = SamplingParams(
-        temperature=0.0, max_tokens=asked["tokens"], ignore_eos=True, detokenize=False
-    )
     print(READY, flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        tokens = int(line.strip() or asked["tokens"])
+        params = SamplingParams(
+            temperature=0.0, max_tokens=tokens, ignore_eos=True, detokenize=False
+        )
         prompts = [
             {"prompt_token_ids": random.choices(range(10, 40000), k=asked["prompt"])}
             for _ in range(count)
