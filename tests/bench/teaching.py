@@ -19,15 +19,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
+
 from cluster.console import Console
 from cluster.demo.processes import Commands
 from cluster.runtime import ray_cpus
 from cluster.session import Session
 from cluster.settings import Settings
 from tests.bench.measure import report
+from train.statistics import paired_differences
 
 UNTRAINED, TRAINED = ("base", "rag"), ("dsf", "dsf+rag", "raft")
 READING = ("rag", "dsf+rag", "raft")
+RELATIONS = (("raft", "dsf+rag"), ("raft", "rag"), ("raft", "dsf"), ("dsf+rag", "rag"))
+RESAMPLES = 2000
 SHOWN = (
     "citation_precision", "citation_recall", "citation_rate", "retrieval_recall", "abstention_rate",
     "truncation_rate", "latency_p50_s", "latency_p95_s", "tokens_in", "tokens_out",
@@ -130,6 +136,7 @@ def teach(lesson: Lesson, chosen: argparse.Namespace) -> Result:
         "arms": {arm: _over_seeds(compared, arm) for arm in UNTRAINED + TRAINED},
         "oracle given": {arm: _over_seeds(given, arm) for arm in READING if given},
         "raft - dsf+rag": [_difference(result, "raft", "dsf+rag") for result in compared],
+        "over all seeds": _over_questions(compared),
         "verdicts": [result["verdict"] for result in compared],
         "errors": [error for result in compared for error in result["errors"]],
     }
@@ -150,13 +157,34 @@ def _over_seeds(compared: Sequence[Mapping[str, Any]], arm: str) -> Result:
     }
 
 
+def _over_questions(compared: Sequence[Mapping[str, Any]]) -> Result:
+    """Differences of arms, question by question: an arm's value is the mean of its seeds."""
+    values: dict[str, dict[str, list[float]]] = {}
+    for result in compared:
+        answers = Path(result["report"]["html"]).parent / "answers.parquet"
+        for row in pq.read_table(answers, columns=["arm", "question_id", "value"]).to_pylist():
+            values.setdefault(row["arm"], {}).setdefault(row["question_id"], []).append(
+                row["value"]
+            )
+    asked = sorted(set.intersection(*(set(questions) for questions in values.values())))
+    values_QA = np.array(
+        [[statistics.fmean(values[arm][name]) for arm in values] for name in asked]
+    )
+    paired = [
+        {"better": pair.better, "worse": pair.worse, "difference": pair.difference.value,
+         "ci95": (pair.difference.low, pair.difference.high)}
+        for pair in paired_differences(list(values), values_QA, RESAMPLES, seed=0)
+    ]  # fmt: skip
+    return {f"{a} - {b}": _difference({"paired": paired}, a, b) for a, b in RELATIONS}
+
+
 def _difference(result: Mapping[str, Any], first: str, second: str) -> Result:
     """Of two arms over the same questions, with its 95 % interval."""
     for pair in result["paired"]:
         if {pair["better"], pair["worse"]} == {first, second}:
             sign = 1 if pair["better"] == first else -1
-            ends = sorted(sign * end for end in pair["ci95"])
-            return {"difference": sign * pair["difference"], "ci95": ends}
+            ends = sorted(round(sign * end, 4) for end in pair["ci95"])
+            return {"difference": round(sign * pair["difference"], 4), "ci95": ends}
     raise KeyError(f"{first} and {second} were not compared")
 
 
