@@ -7,7 +7,7 @@ Free-form fields are JSON text in their column, so that rows of any shape share 
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from cluster import artifacts
 from cluster.errors import InputError, NotFoundError
 from cluster.keys import dataset_prefix, safe_name
+from cluster.mapped_rows import MappedRows, Record
 from cluster.objects import ObjectStore
 from cluster.pointers import Pointer
 from cluster.records import (
@@ -97,21 +98,20 @@ class Datasets:
         keys = self._store.list(f"datasets/{safe_name('dataset', name)}")
         return sorted(key.split("/")[2] for key in keys if key.endswith("/manifest.json"))
 
-    def read(self, spec: str, split: Split) -> list[RaftExample]:
+    def read(self, spec: str, split: Split) -> Sequence[RaftExample]:
         """The examples of one split, sorted by id; empty when the set has none in it.
 
-        Raises InputError for a set of another kind.
+        Rows are decoded when they are asked for. Raises InputError for a set of another kind.
         """
-        rows = self._rows(spec, split, "raft")
-        return sorted((_example(row) for row in rows), key=lambda example: example.id)
+        return self._rows(spec, split, "raft", _example)
 
-    def read_texts(self, spec: str, split: Split) -> Iterator[PackedText]:
+    def read_texts(self, spec: str, split: Split) -> Sequence[PackedText]:
         """The rows of one split of a CPT set, in their order. Raises InputError for another kind."""
-        return map(_packed, self._rows(spec, split, "cpt"))
+        return self._rows(spec, split, "cpt", _packed)
 
-    def read_conversations(self, spec: str, split: Split) -> Iterator[Conversation]:
+    def read_conversations(self, spec: str, split: Split) -> Sequence[Conversation]:
         """The rows of one split of an instruction set, in their order. InputError for another kind."""
-        return map(_conversation, self._rows(spec, split, "instruct"))
+        return self._rows(spec, split, "instruct", _conversation)
 
     def publish(
         self,
@@ -127,7 +127,7 @@ class Datasets:
             for split in SPLITS:
                 rows = sorted(examples.get(split, ()), key=lambda example: example.id)
                 if rows:
-                    pq.write_table(_table(rows), folder / _file(split))
+                    pq.write_table(_table(rows), folder / _file(split), row_group_size=_ROW_GROUP)
             return manifest, card
 
         return self._publish(name, version, write)
@@ -162,7 +162,9 @@ class Datasets:
         latest.move({"version": version}, latest.read())
         return published
 
-    def _rows(self, spec: str, split: Split, wanted: str) -> Iterator[dict[str, Any]]:
+    def _rows(
+        self, spec: str, split: Split, wanted: str, make: Callable[[dict[str, Any]], Record]
+    ) -> Sequence[Record]:
         exact = "@".join(self.resolve(spec))
         kind = self.manifest(exact).get("kind", "raft")
         if kind != wanted:
@@ -170,15 +172,15 @@ class Datasets:
                 f"dataset {exact} is of kind {kind!r}, {wanted!r} is needed; make one with "
                 f"`{_MAKE[wanted]}`"
             )
-        return self._stream(f"{dataset_prefix(*self.resolve(exact))}/{_file(split)}")
-
-    def _stream(self, key: str) -> Iterator[dict[str, Any]]:
-        try:
-            data = self._store.get(key)
-        except NotFoundError:
-            return
-        for batch in pq.ParquetFile(pa.BufferReader(data)).iter_batches(_ROW_GROUP):
-            yield from batch.to_pylist()
+        with tempfile.TemporaryDirectory() as work:
+            parquet = Path(work) / _file(split)
+            try:
+                self._store.download(
+                    f"{dataset_prefix(*self.resolve(exact))}/{_file(split)}", parquet
+                )
+            except NotFoundError:
+                return ()
+            return MappedRows(parquet, make)
 
     def _latest(self, name: str) -> Pointer:
         return Pointer(self._store, f"datasets/{safe_name('dataset', name)}/latest.json")

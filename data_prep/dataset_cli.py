@@ -175,7 +175,7 @@ def _show_texts(session: Session, spec: str, manifest: Mapping[str, Any]) -> Any
     console.line(f"rows are {manifest['fill']:.0%} full of {manifest['tokenizer']}'s tokens")
     _show_histograms(console, manifest)
     first = next(split for split in SPLITS if manifest["counts"][split])
-    text = next(session.datasets.read_texts(spec, first))
+    text = session.datasets.read_texts(spec, first)[0]
     console.line(f"\n{text.text[:_SHOWN_CHARS]}…")
     return text
 
@@ -185,7 +185,7 @@ def _show_conversations(session: Session, spec: str, manifest: Mapping[str, Any]
     console.line(f"from {source['file']}, format {source['format']}, sha256 {source['sha256']}")
     console.line(f"repeated rows: {manifest['repeated']}; rejected: {_cell(manifest['rejected'])}")
     first = next(split for split in SPLITS if manifest["counts"][split])
-    conversation = next(session.datasets.read_conversations(spec, first))
+    conversation = session.datasets.read_conversations(spec, first)[0]
     console.line("")
     for turn in conversation.messages:
         mark = "" if turn.role != "assistant" or turn.learn else " (not learned)"

@@ -6,8 +6,10 @@ Letters: T tokens of a micro-batch.
 """
 
 import random
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -49,10 +51,17 @@ class Schedule:
     def batch(self, step: int) -> tuple[int, list[Item]]:
         """Epoch and global batch of step `step`, counted from 0."""
         epoch, place = divmod(step, self.steps_per_epoch)
-        order = list(range(len(self.examples)))
-        random.Random(seed_of("order", self.seed, epoch)).shuffle(order)
+        order = epoch_order(len(self.examples), self.seed, epoch)
         chosen = order[place * self.batch_size : (place + 1) * self.batch_size]
         return epoch, [self.examples[index] for index in chosen]
+
+
+@lru_cache(maxsize=1)  # of the steps of an epoch only the first has to shuffle
+def epoch_order(examples: int, seed: int, epoch: int) -> Sequence[int]:
+    """The places of all examples in the order in which an epoch shows them."""
+    order = array("Q", range(examples))
+    random.Random(seed_of("order", seed, epoch)).shuffle(order)
+    return order
 
 
 def share(batch: Sequence[Item], rank: int, world: int) -> list[Item]:

@@ -45,21 +45,9 @@ def _encoding(mode: Mode, settings: TrainSettings, tokenizer: Any) -> Encoding:
     return Encoder(tokenizer, mode, settings.max_tokens, settings.seed)
 
 
-def _texts(datasets: Datasets, dataset: str, split: Split) -> list[Item]:
-    return list(datasets.read_texts(dataset, split))
-
-
-def _conversations(datasets: Datasets, dataset: str, split: Split) -> list[Item]:
-    return list(datasets.read_conversations(dataset, split))
-
-
-def _examples(datasets: Datasets, dataset: str, split: Split) -> list[Item]:
-    return list(datasets.read(dataset, split))
-
-
-_READ: Mapping[Mode, Callable[[Datasets, str, Split], list[Item]]] = {
-    "raft": _examples,
-    "dsf": _examples,
-    "cpt": _texts,
-    "instruct": _conversations,
+_READ: Mapping[Mode, Callable[[Datasets, str, Split], Sequence[Item]]] = {
+    "raft": Datasets.read,
+    "dsf": Datasets.read,
+    "cpt": Datasets.read_texts,
+    "instruct": Datasets.read_conversations,
 }

@@ -39,7 +39,7 @@ def load_subject(datasets: Datasets, spec: str, settings: CompareSettings) -> Su
         raise InputError(
             f"dataset {exact} has metric={metric!r} in its manifest; known are {', '.join(METRICS)}"
         )
-    examples = datasets.read(exact, settings.split)
+    examples = list(datasets.read(exact, settings.split))
     if not examples:
         raise NotFoundError(
             f"dataset {exact} has no {settings.split} examples to compare on; give questions of its "

@@ -39,8 +39,8 @@ def test_dataset_published_and_read_is_the_same(store: LocalStore) -> None:
     rows = [example("b", {"x": [1]}), example("a", {"y": {"z": None}})]
     datasets.publish("set", "v1", {"train": rows}, {"metric": "exact_match"}, "# card")
 
-    assert datasets.read("set", "train") == [rows[1], rows[0]]
-    assert datasets.read("set", "test") == []
+    assert list(datasets.read("set", "train")) == [rows[1], rows[0]]
+    assert list(datasets.read("set", "test")) == []
     assert datasets.manifest("set@v1")["metric"] == "exact_match"
     assert datasets.resolve("set") == ("set", "v1")
     assert datasets.names() == ["set"]
@@ -67,7 +67,7 @@ def test_set_of_a_version_before_kinds_is_still_read(store: LocalStore, tmp_path
         del document["kind"], document["poisoned"]
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "train-00000-of-00001.parquet")
     artifacts.publish(store, "datasets/set/v0", tmp_path, {"metric": "f1"})
-    assert Datasets(store).read("set@v0", "train") == [example("old", {"x": 1})]
+    assert list(Datasets(store).read("set@v0", "train")) == [example("old", {"x": 1})]
 
 
 def test_kind_poison_and_abstention_survive(store: LocalStore) -> None:
@@ -76,7 +76,7 @@ def test_kind_poison_and_abstention_survive(store: LocalStore) -> None:
     marked = replace(other, kind="random", poisoned=True)
     row = replace(plain, documents=(marked, oracle), abstain=True)
     Datasets(store).publish("set", "v1", {"train": [row]}, {}, "")
-    assert Datasets(store).read("set", "train") == [row]
+    assert list(Datasets(store).read("set", "train")) == [row]
 
 
 def test_packed_texts_keep_their_order_and_are_no_examples(store: LocalStore) -> None:
