@@ -53,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def _handle(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._read()
         fault = self.server.next_fault()
         if fault in ("500", "503"):
             self._answer(int(fault), b"<Error><Code>SlowDown</Code></Error>")
@@ -66,10 +66,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _handle
 
+    def _read(self) -> bytes:
+        """The body, also where it comes in chunks, as from pyarrow."""
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return b"".join(chunks)
+
     def _forward(self, body: bytes, fault: Fault | None) -> None:
         upstream = self.server.upstream
         connection = http.client.HTTPConnection(upstream.hostname or "", upstream.port)
-        connection.request(self.command, self.path, body, dict(self.headers))
+        asked = {
+            n: v for n, v in self.headers.items() if n.lower() not in _OWN_HEADERS | {"expect"}
+        }
+        connection.request(self.command, self.path, body, asked)
         answer = connection.getresponse()
         data = answer.read()
         connection.close()

@@ -31,6 +31,9 @@ _WATCHING = {
     "validation_examples", "eval_steps", "keep", "early_stopping_patience", "early_stopping_delta",
 }  # fmt: skip
 
+# twelve waits, twice as long each up to 20 s and random, are about a minute, and hardly ever under half
+_ATTEMPTS = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -116,6 +119,11 @@ def relevant_settings(settings: Settings) -> dict[str, Any]:
 
 
 def worker_settings(session: Session) -> Settings:
-    """Settings for the workers; unlike `session.worker_settings` it needs no vector store."""
-    store = session.settings.store.model_copy(update={"url": session.settings.store_url()})
+    """Settings for the workers; unlike `session.worker_settings` it needs no vector store.
+
+    A run that is underway waits longer for an object store that is away than a command that begins.
+    """
+    store = session.settings.store
+    patient = {"url": session.settings.store_url(), "attempts": max(store.attempts, _ATTEMPTS)}
+    store = store.model_copy(update=patient)
     return session.settings.model_copy(update={"store": store})

@@ -6,6 +6,7 @@ its result is published under `runs/{run}/result`, manifest last: from then on R
 """
 
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from cluster import artifacts
 from cluster.errors import GateError, InputError, OpenbookError, SettingsError
 from cluster.leases import Lease
 from cluster.models import base_model_path
+from cluster.objects import ObjectStore, open_store
 from cluster.session import Session
 from cluster.settings import TrainSettings
 from train.attention import check_window
@@ -43,6 +45,8 @@ _REFRESH_S = 0.5
 # Ray Train looks at its workers, and takes a report, at this pace; its own default of 2 s makes
 # short runs wait for it
 _POLL_S = 0.5
+# the line of a traceback that names the error
+_RAISED = re.compile(r"^[A-Za-z_][\w.]*: .+$", re.MULTILINE)
 
 
 def finished_run(session: Session, job: Job) -> dict[str, Any] | None:
@@ -74,7 +78,7 @@ def _train(session: Session, job: Job) -> dict[str, Any]:
     session.start_ray()
     # its loss must not end a run that goes on without it
     board = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Board).remote()
-    trainer = _trainer(session, job, {"board": board, "questions": questions})
+    trainer = _trainer(job, {"board": board, "questions": questions})
     result = _watched(session, trainer.fit, board, steps)
     metrics = dict(result.metrics or {})
     if problem := metrics.pop("problem", None):
@@ -83,17 +87,18 @@ def _train(session: Session, job: Job) -> dict[str, Any]:
         trained = _download(result, Path(folder))
         if makes_adapter(job.settings.train):
             check_files(trained, job.base, base_model_path(job.settings))
-        finished = artifacts.publish(session.store, result_prefix(job), trained, metrics)
-    _clear(session, job)
+        store = open_store(job.settings)
+        finished = artifacts.publish(store, result_prefix(job), trained, metrics)
+    _clear(store, job)
     return finished
 
 
-def _clear(session: Session, job: Job) -> None:
+def _clear(store: ObjectStore, job: Job) -> None:
     """Delete what a finished run no longer needs: Ray Train's checkpoints, thrice what is trained each."""
     kept = (f"{result_prefix(job)}/", f"{curve_prefix(job)}/", _lock(job))
-    for key in list(session.store.list(run_prefix(job))):
+    for key in list(store.list(run_prefix(job))):
         if not key.startswith(kept):
-            session.store.delete(key)
+            store.delete(key)
 
 
 def foresee(session: Session, job: Job) -> tuple[int, Estimate]:
@@ -159,10 +164,10 @@ def _guard_questions(settings: TrainSettings) -> list[ChoiceQuestion]:
     return read_questions(Path(settings.guard), settings.guard_questions)
 
 
-def _trainer(session: Session, job: Job, extra: Mapping[str, Any]) -> TorchTrainer:
+def _trainer(job: Job, extra: Mapping[str, Any]) -> TorchTrainer:
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", str(_POLL_S))
     settings = job.settings.train
-    filesystem, root = session.store.arrow()
+    filesystem, root = open_store(job.settings).arrow()
     cpus = cpus_per_worker(settings)
     return TorchTrainer(
         train_worker,
@@ -209,9 +214,16 @@ def _result(outcome: list[Result | TrainingFailedError]) -> Result:
         raise OpenbookError("Ray Train stopped without a result; its log says why")
     if isinstance(outcome[0], TrainingFailedError):
         raise OpenbookError(
-            f"training failed: {outcome[0]}; the same command goes on from the last checkpoint"
+            f"training failed: {_cause(outcome[0])}; the same command goes on from the last "
+            f"checkpoint. {outcome[0]}"
         ) from outcome[0]
     return outcome[0]
+
+
+def _cause(error: TrainingFailedError) -> str:
+    """What went wrong, of all the lines in which Ray tells where, once for workers that tell the same."""
+    raised = [_RAISED.findall(told) for told in str(error).split("[Rank ")]
+    return "; ".join(dict.fromkeys(lines[-1] for lines in raised if lines)) or "see below"
 
 
 def _download(result: Result, folder: Path) -> Path:

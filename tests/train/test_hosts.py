@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,23 +37,46 @@ pytestmark = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Two nodes with a CPU each."""
+@contextmanager
+def running_cluster(*cpus: int) -> Iterator[Cluster]:
+    """A node with so many CPUs each; the first is the head."""
+    options = {"num_cpus": cpus[0], "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=options)
+    try:
+        for count in cpus[1:]:
+            cluster.add_node(num_cpus=count)
+        cluster.wait_for_nodes()
+        yield cluster
+    finally:
+        cluster.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def plain_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    options = {"num_cpus": 1, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=options)
-    cluster.add_node(num_cpus=1)
-    cluster.wait_for_nodes()
-    yield str(cluster.address)
-    cluster.shutdown()
 
 
-def open_session(home: Path, model: str, address: str) -> Session:
-    """Two workers that fit on two nodes only."""
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Of two nodes with a CPU each."""
+    with running_cluster(1, 1) as cluster:
+        yield str(cluster.address)
+
+
+@pytest.fixture
+def spot() -> Iterator[Cluster]:
+    """Two nodes with a CPU each, and a head that only holds them together: it may not be taken away."""
+    with running_cluster(0, 1, 1) as cluster:
+        yield cluster
+
+
+def open_session(home: Path, model: str, address: str, **changed: int) -> Session:
+    """Two workers that fit on two nodes only, unless told otherwise."""
     home.mkdir()
-    train = TRAIN.model_copy(update={"num_workers": 2, "epochs": 8, "checkpoint_steps": 2})
+    train = TRAIN.model_copy(
+        update={"num_workers": 2, "epochs": 8, "checkpoint_steps": 2, **changed}
+    )
     values = {
         "home": str(home),
         "models": {"base": model, "dtype": "float32"},
@@ -117,6 +141,25 @@ def _parent(pid: int) -> int:
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("PPid:")))
 
 
+def ledger_of(home: Path, session: Session) -> Path:
+    """Where Ray Train keeps the list of a run's checkpoints."""
+    run = home / "store" / "runs" / make_job(session, "lamps", "raft").run
+    return run / "checkpoint_manager_snapshot.json"
+
+
+def has_checkpoint(ledger: Path) -> bool:
+    return ledger.is_file() and "checkpoint_" in ledger.read_text()
+
+
+def drain(address: str, node: str) -> None:
+    """Tell Ray what a cloud tells of a spot machine: that it will be gone in a minute."""
+    options = ["--address", address, "--node-id", node, "--deadline-remaining-seconds", "60"]
+    reason = ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot"]
+    ray = [sys.executable, "-m", "ray.scripts.scripts", "drain-node", *options, *reason]
+    done = subprocess.run(ray, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 def test_two_nodes_reach_the_adapter_of_one(
     address: str, tmp_path: Path, tiny_model: str, tokenizer: Any
 ) -> None:
@@ -134,10 +177,9 @@ def test_worker_killed_mid_run_is_replaced_and_the_run_ends_in_the_same_adapter(
 ) -> None:
     home = tmp_path / "home"
     session = open_session(home, tiny_model, address)
-    ledger = home / "store" / "runs" / make_job(session, "lamps", "raft").run
-    ledger /= "checkpoint_manager_snapshot.json"
+    ledger = ledger_of(home, session)
     process = start_openbook(command(home), {})
-    while not (ledger.is_file() and "checkpoint_" in ledger.read_text()):
+    while not has_checkpoint(ledger):
         assert process.poll() is None, process.communicate()[1]
     workers = train_workers(address)
     assert workers, "no worker of Ray Train was found"
@@ -150,13 +192,34 @@ def test_worker_killed_mid_run_is_replaced_and_the_run_ends_in_the_same_adapter(
     assert session.adapters.manifest(ref).metrics["resumed_step"] > 0
 
 
+def test_node_that_will_be_taken_away_leaves_a_checkpoint(
+    spot: Cluster, tmp_path: Path, tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S", "1")
+    home, address = tmp_path / "home", str(spot.address)
+    endless = {"num_workers": 1, "cpus_per_worker": 1, "epochs": 5000, "checkpoint_steps": 10_000}
+    ledger = ledger_of(home, open_session(home, tiny_model, address, **endless))
+    process = start_openbook(command(home), {})
+    try:
+        assert process.stderr is not None
+        assert any("tokens/s" in line for line in process.stderr), "no step was made"
+        (worker,) = train_workers(address)
+        (node,) = [n for n in spot.list_all_nodes() if n.node_id in _said(_parent(worker))]
+        assert not has_checkpoint(ledger)
+        drain(address, node.node_id)
+        while not has_checkpoint(ledger):
+            assert process.poll() is None, process.communicate()[1]
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_two_hosts_whose_names_mean_nothing_reach_the_adapter_of_one(
-    tmp_path: Path, tiny_model: str, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_model: str, tokenizer: Any
 ) -> None:
     """Gloo would take the loopback address for such a name, and wait for the other host in vain."""
     if reason := why_impossible():
         pytest.skip(reason)
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     home = tmp_path / "home"
     session = open_session(home, tiny_model, RAY)
     with two_hosts(tmp_path) as hosts:
