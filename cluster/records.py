@@ -15,6 +15,8 @@ Role = Literal["oracle", "distractor"]
 Kind = Literal["hard", "same-document", "random"]
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+# how the answers of a set are scored, see `train.metrics`
+Metric = Literal["exact_match", "f1", "label", "api_call"]
 
 
 def as_json(record: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from cluster.records import Metric
 from cluster.sections import Fraction
 from cluster.sections import Section as Section
 from cluster.set_settings import CptSettings as CptSettings
@@ -244,12 +245,14 @@ class CompareSettings(Section):
     goes first) up to `max_wait_s`. An arm may fail on `max_error_fraction` of its questions.
     `report_questions` is how many questions `report.html` shows one by one. `max_tokens` must leave room
     for quotes and reasons: RAFT's answers come last, and one that is cut off has none. `documents=oracle`
-    gives every arm with documents those that answer the question, as a perfect retriever would.
+    gives every arm with documents those that answer the question, as a perfect retriever would. An
+    empty `metric` is the set's own; another one scores the same answers anew.
     """
 
     url: str = ""
     arms: tuple[str, ...] = ("base", "rag", "dsf", "dsf+rag", "raft")
     documents: Literal["retrieved", "oracle"] = "retrieved"
+    metric: Literal["", Metric] = ""
     split: Literal["train", "validation", "test"] = "test"
     limit: int | None = Field(None, ge=1)
     concurrency: int = Field(8, ge=1, le=1024)

@@ -8,9 +8,10 @@ import typer
 
 from cluster.errors import InputError, UsageError
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
+from cluster.records import Metric
 from cluster.session import Session
 from data_prep.sets.cpt import CptOrder, build_cpt
-from data_prep.sets.synth import Metric, Order
+from data_prep.sets.synth import Order
 from data_prep.sets.synth import synth as run_synth
 from data_prep.teacher.question_file import QuestionRequest, estimate_questions, write_questions
 

@@ -43,7 +43,7 @@ LIGHT = [
 ]  # fmt: skip
 HEAVY = {"ray", "torch", "transformers", "peft", "pymilvus", "sentence_transformers", "pandas"}
 CLUSTER = {
-    "__init__", "__main__", "adapters", "artifacts", "cli", "config_cli", "console", "corpora",
+    "__init__", "__main__", "adapters", "api_calls", "artifacts", "cli", "config_cli", "console", "corpora",
     "datasets", "doctor", "doctor_cli", "embedder", "environment", "errors", "keys", "leases", "lora",
     "mapped_rows", "memory", "milvus_calls", "milvus_lite", "models",
     "objects", "objects_local", "objects_s3", "options", "pointers", "prompts", "quotes", "records",

@@ -25,6 +25,10 @@ def compare(
         str | None,
         typer.Option(help="retrieved; or oracle: the right ones, to see what reading alone does."),
     ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="exact_match, f1, label or api_call; the set's own by default."),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask at most so many questions.")] = None,
     split: Annotated[str | None, typer.Option(help="Split to ask, usually test.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Requests in flight.")] = None,
@@ -37,7 +41,8 @@ def compare(
     """Ask a running server every held-out question with every arm, and say which arm is best."""
     names = [name.strip() for name in arms.split(",")] if arms is not None else None
     flags = {"url": url, "arms": names, "limit": limit, "split": split}
-    flags |= {"concurrency": concurrency, "max_tokens": max_tokens, "documents": documents}
+    flags |= {"concurrency": concurrency, "max_tokens": max_tokens}
+    flags |= {"documents": documents, "metric": metric}
     given = {f"compare__{name}": value for name, value in flags.items()}
     with open_session(json_output, config, overrides, **given) as session:
         request = CompareRequest(dataset, dsf, raft, fresh)

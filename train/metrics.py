@@ -3,15 +3,24 @@
 Normalisation, exact match and token F1 are SQuAD's (Rajpurkar et al. 2016, the official script), so
 values compare with published ones. Citation and retrieval measures count documents, not chunks:
 a set names its oracles by document. None means "does not apply" and is never averaged as 0.
+An API call is judged by what it names, as in Gorilla (Patil et al. 2023, section 3.3, a match of syntax
+trees), but by the first call of the function and not by any in the answer.
 """
 
 import re
 import string
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from typing import get_args
 
-METRICS = ("exact_match", "f1", "label")
-METRIC_TITLES = {"exact_match": "exact match", "f1": "token F1", "label": "label accuracy"}
+from cluster.api_calls import answer_call, find_calls
+from cluster.records import Metric
+
+METRICS: tuple[Metric, ...] = get_args(Metric)
+METRIC_TITLES = {
+    "exact_match": "exact match", "f1": "token F1", "label": "label accuracy",
+    "api_call": "right API calls",
+}  # fmt: skip
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation + "‘’“”´`")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -59,11 +68,26 @@ def label_match(answer: str, expected: str, labels: Collection[str]) -> float:
     return float(found is not None and found.casefold() == expected.casefold())
 
 
+def call_match(answer: str, expected: str) -> float:
+    """1.0 when the first call of the expected function in `answer` has all texts of the expected one.
+
+    Flags and numbers do not count. Where no call is expected, an exact match.
+    """
+    wanted = answer_call(expected)
+    if wanted is None:
+        return exact_match(answer, expected)
+    made = next((call for call in find_calls(answer) if call.calls_as(wanted)), None)
+    return float(made is not None and wanted.names <= made.values)
+
+
 def score(metric: str, answer: str, expected: str, labels: Collection[str]) -> float:
     """The value of `answer` by one of `METRICS`."""
     if metric == "label":
         return label_match(answer, expected, labels)
-    return token_f1(answer, expected) if metric == "f1" else exact_match(answer, expected)
+    return _SCORES[metric](answer, expected)
+
+
+_SCORES = {"exact_match": exact_match, "f1": token_f1, "api_call": call_match}
 
 
 def citation_precision(cited: Iterable[str], oracle: Collection[str]) -> float | None:

@@ -34,7 +34,7 @@ def load_subject(datasets: Datasets, spec: str, settings: CompareSettings) -> Su
     name, version = datasets.resolve(spec)
     exact = f"{name}@{version}"
     manifest = datasets.manifest(exact)
-    metric = manifest.get("metric", METRICS[0])
+    metric = settings.metric or manifest.get("metric", METRICS[0])
     if metric not in METRICS:
         raise InputError(
             f"dataset {exact} has metric={metric!r} in its manifest; known are {', '.join(METRICS)}"

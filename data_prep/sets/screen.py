@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from cluster.api_calls import answer_call, find_calls
 from cluster.quotes import find_quote
 from cluster.records import Chunk
-from data_prep.sets.api_calls import answer_call, find_calls
 from data_prep.sets.duplicates import resemblance, shingles
 
 Fault = Literal[

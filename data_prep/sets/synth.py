@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from cluster.api_calls import answer_call
 from cluster.corpora import Generation
 from cluster.errors import InputError, NotFoundError
 from cluster.keys import content_id, safe_name
 from cluster.leases import Lease
 from cluster.models import model_id
 from cluster.prompts import PROMPT_HASH
-from cluster.records import SPLITS, Question, as_json
+from cluster.records import SPLITS, Metric, Question, as_json
 from cluster.session import Session
 from cluster.settings import Settings
 from data_prep.corpus.texts import chunks_by_document
@@ -33,9 +34,9 @@ from data_prep.sets.splits import leakage
 from data_prep.sets.statistics import rejection_counts, statistics
 from data_prep.sets.tasks import Plan, plan_set
 
-Metric = Literal["exact_match", "f1", "label"]
 # up to so many distinct answers over at least so many questions make them labels
 _MAX_LABELS, _MIN_QUESTIONS = 5, 20
+_CALLS = 0.9  # of the distinct answers, from which on a set is one of calls
 _SHOWN_REJECTIONS = 100
 
 
@@ -83,10 +84,12 @@ def build_set(session: Session, order: Order, questions: Sequence[Question]) -> 
 
 
 def detect_metric(questions: Sequence[Question]) -> Metric:
-    """`label` when few distinct answers repeat over many questions, else `exact_match`."""
+    """`label` when few answers repeat over many questions, `api_call` for calls, else `exact_match`."""
     answers = {question.answer.strip().casefold() for question in questions}
-    repeated = len(answers) <= _MAX_LABELS and len(questions) >= _MIN_QUESTIONS
-    return "label" if repeated else "exact_match"
+    if len(answers) <= _MAX_LABELS and len(questions) >= _MIN_QUESTIONS:
+        return "label"
+    calls = sum(answer_call(answer) is not None for answer in answers)
+    return "api_call" if calls > _CALLS * len(answers) else "exact_match"
 
 
 def version_of(

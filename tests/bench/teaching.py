@@ -1,9 +1,10 @@
 """What each method teaches on a real set: python -m tests.bench.teaching SET_FOLDER [options]
 
-A folder has `corpus.jsonl` and `qa.jsonl` (the README says what their lines hold). For every seed: a set of
-its own, a DSF and a RAFT adapter that learn from the same number of tokens, and the arms on the same test
-questions; the two arms without training are asked once. Every stage is a command that a user could type, so
-a run that was cut short goes on where it was, and all answers are in the reports below `--home`.
+A folder has `corpus.jsonl`, or documents in `corpus`, and `qa.jsonl` (the README says what their lines
+hold). For every seed: a set of its own, a DSF and a RAFT adapter that learn from the same number of tokens,
+and the arms on the same test questions; the two arms without training are asked once. Every stage is a
+command that a user could type, so a run that was cut short goes on where it was, and all answers are in the
+reports below `--home`.
 
 With `--oracle` the arms that see documents also answer with the right ones in front of them, not only with
 what was retrieved: what reading alone can do.
@@ -68,8 +69,9 @@ class Lesson:
 
     def ingest(self) -> Result:
         """Corpus to vectors."""
-        corpus = str(self._chosen.folder / "corpus.jsonl")
-        return self._commands.run(["ingest", corpus, "--corpus", self._name])
+        lines, folder = (self._chosen.folder / name for name in ("corpus.jsonl", "corpus"))
+        corpus = lines if lines.is_file() else folder
+        return self._commands.run(["ingest", str(corpus), "--corpus", self._name])
 
     def synth(self, seed: int) -> Result:
         """Questions to the set of a seed."""
@@ -103,7 +105,7 @@ class Lesson:
             "compare", "--dataset", f"{self._name}-s{seed}", "--url", url, "--arms", ",".join(arms),
             "--dsf", f"{of}-dsf-s{seed}", "--raft", f"{of}-raft-s{seed}",
             "--limit", str(chosen.questions), "--max-tokens", str(chosen.answer_tokens),
-            "--documents", documents,
+            "--documents", documents, *(["--metric", chosen.metric] if chosen.metric else []),
             "--set", f"retrieval.top_k={chosen.top_k}",
         ])  # fmt: skip
 
@@ -204,6 +206,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--oracle", action="store_true", help="also answer with the right documents"
     )
+    parser.add_argument("--metric", default="", help="instead of the set's own")
     parser.add_argument("--guard", type=Path, help="questions that show what training forgets")
     parser.add_argument("--trained", default="", help="set whose adapters answer instead")
     chosen = parser.parse_args(arguments)

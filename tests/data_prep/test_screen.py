@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.api_calls import answer_call, find_calls
 from cluster.records import Chunk, Question
 from cluster.settings import RaftSettings
-from data_prep.sets.api_calls import answer_call, find_calls
 from data_prep.sets.distractors import Candidates, select_distractors
 from data_prep.sets.questions import read_questions
 from data_prep.sets.screen import Screen, answer_pattern

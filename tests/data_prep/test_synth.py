@@ -174,6 +174,15 @@ def test_unusable_questions_and_unknown_corpus_are_errors(built: Built, tmp_path
         synth(session, Order("nowhere", "lamps", path, None))
 
 
+def test_answers_that_are_calls_are_scored_as_calls() -> None:
+    calls = [f"hub.load('model-{n}', pretrained=True)" for n in range(30)]
+    assert detect_metric(questions(calls)) == "api_call"
+    assert detect_metric(questions([*calls, *map(str, range(10))])) == "exact_match"
+    assert detect_metric(
+        questions([f"It is made by load('{n}'), they say." for n in range(30)])
+    ) == ("exact_match")
+
+
 def test_few_repeated_answers_are_labels() -> None:
     assert detect_metric(questions(["yes", "No", "no "] * 7)) == "label"
     assert detect_metric(questions(["yes", "no"] * 5)) == "exact_match"

@@ -91,6 +91,15 @@ def test_second_run_reuses_every_answer_and_ends_in_the_same_report(
     assert again == first
 
 
+def test_another_metric_scores_the_same_answers_anew(server: Loopback, tmp_path: Path) -> None:
+    _, first = run(tmp_path, settings(server.url, limit=5))
+    comparison, again = run(tmp_path, settings(server.url, limit=5, metric="f1"))
+    assert comparison.reused == 25
+    assert result_document(comparison)["metric"] == "f1"
+    assert "token F1" in comparison.verdict
+    assert again != first
+
+
 def test_same_server_on_another_port_is_not_asked_again(
     server: Loopback, api: FakeOpenAI, tmp_path: Path
 ) -> None:

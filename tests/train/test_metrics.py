@@ -42,6 +42,29 @@ def test_exact_match_of_any_two_texts_implies_full_f1(one: str, other: str) -> N
     assert metrics.exact_match(one, one) == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "value"),
+    [
+        ("torch.hub.load(repo_or_dir='org/depth', model='small', pretrained=True)", 1),
+        ('model = hub.load("org/depth", "small")', 1),
+        ("Use torch.hub.load('org/depth', 'small', pretrained=False, trust_repo=True).", 1),
+        ("torch.hub.load('org/depth', 'large', pretrained=True)", 0),
+        ("torch.hub.load('org/other', 'x'), or torch.hub.load('org/depth', 'small')", 0),
+        ("torch.load('org/depth', 'small')", 0),
+        ("the small one of org/depth", 0),
+    ],
+)
+def test_call_is_right_that_names_what_is_expected(answer: str, value: float) -> None:
+    expected = "torch.hub.load(repo_or_dir='org/depth', model='small', pretrained=True)"
+    assert metrics.score("api_call", answer, expected, ()) == value
+
+
+def test_call_without_texts_needs_all_values_and_prose_an_exact_match() -> None:
+    assert metrics.call_match("blink(3, fast=True)", "blink(3, True)") == 1
+    assert metrics.call_match("blink(3)", "blink(3, True)") == 0
+    assert metrics.call_match("The lamp.", "lamp") == 1
+
+
 @given(TEXT)
 def test_normalising_twice_changes_nothing(text: str) -> None:
     assert metrics.normalise(metrics.normalise(text)) == metrics.normalise(text)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_prep.sets.api_calls import answer_call, find_calls
+from cluster.api_calls import answer_call, find_calls
 
 GOLD = "torch.hub.load(repo_or_dir='a/b', model='x', pretrained=True)"
 
@@ -25,6 +25,15 @@ def test_calls_compare_by_function_and_values(text: str, same: bool) -> None:
     gold = answer_call(GOLD)
     assert gold is not None
     assert any(gold.same_as(call) for call in find_calls(text)) == same
+
+
+def test_call_is_named_by_its_texts() -> None:
+    gold = answer_call(GOLD)
+    assert gold is not None
+    assert gold.names == {"'a/b'", "'x'"}
+    assert [call.calls_as(gold) for call in find_calls("load(1) + torch.load(2) + hub.load(3)")] == [
+        True, False, True,
+    ]  # fmt: skip
 
 
 def test_brackets_and_commas_inside_arguments_do_not_split_them() -> None:

@@ -1,4 +1,4 @@
-"""Calls in code, to tell whether a document holds the very call that answers a question.
+"""Calls in code, to tell whether a document or an answer holds the very call that answers a question.
 
 Written differently they are the same: quotation marks, spaces, named or positional arguments, their
 order, and the path before the function's name. Nothing is executed and nothing has to parse: documents
@@ -23,9 +23,19 @@ class Call:
     span: tuple[int, int]
 
     def same_as(self, other: "Call") -> bool:
-        """Whether both do the same: the shorter path to the function decides."""
+        """Whether both do the same."""
+        return self.values == other.values and self.calls_as(other)
+
+    def calls_as(self, other: "Call") -> bool:
+        """Whether both call the same function: the shorter path decides."""
         long, short = sorted((self.function, other.function), key=len, reverse=True)
-        return self.values == other.values and (long == short or long.endswith(f".{short}"))
+        return long == short or long.endswith(f".{short}")
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The texts among the values, which name what is called; all values where there is none."""
+        texts = frozenset(value for value in self.values if value[0] in _QUOTES)
+        return texts or self.values
 
 
 def find_calls(text: str) -> list[Call]:
