@@ -23,6 +23,7 @@ METRIC_TITLES = {
 }  # fmt: skip
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation + "‘’“”´`")
+_NOT_DENIED = r"(?<!\bnot )(?<!n't )(?<!n’t )"
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
@@ -54,7 +55,8 @@ def contains(text: str, expected: str) -> float:
 def find_label(answer: str, labels: Collection[str]) -> str | None:
     """The allowed label that occurs first in `answer` as whole words; the longest of equal starts.
 
-    Labels of one character (multiple choice) keep their case, so that "A" is not found in "a dog".
+    Labels of one character (multiple choice) keep their case, so that "A" is not found in "a dog". One
+    that is denied ("is not supported") is not meant.
     """
     found = [
         (match.start(), -len(label), label) for label in labels if (match := _at(answer, label))
@@ -123,4 +125,4 @@ def _at(answer: str, label: str) -> re.Match[str] | None:
     if not label.strip():
         return None
     flags = re.IGNORECASE if len(label) > 1 else re.NOFLAG
-    return re.search(rf"(?<!\w){re.escape(label)}(?!\w)", answer, flags)
+    return re.search(rf"(?<!\w){_NOT_DENIED}{re.escape(label)}(?!\w)", answer, flags)

@@ -88,6 +88,20 @@ def test_label_of_two_that_start_together_is_the_longer() -> None:
     assert metrics.find_label("not entailed at all", {"not", "not entailed"}) == "not entailed"
 
 
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ("The claim is not supported by the literature.", None),
+        ("It isn't supported, it is refuted.", "refuted"),
+        ("Not supported. Answer: supported", "supported"),
+        ("It cannot be told: not enough information", "not enough information"),
+    ],
+)
+def test_label_that_is_denied_is_not_meant(answer: str, found: str | None) -> None:
+    labels = {"supported", "refuted", "not enough information"}
+    assert metrics.find_label(answer, labels) == found
+
+
 def test_label_of_one_letter_keeps_its_case() -> None:
     labels = {"A", "B", "C", "D"}
     assert metrics.label_match("a good choice is (B)", "B", labels) == 1
