@@ -31,7 +31,7 @@ _WATCHING = {
     "validation_examples", "eval_steps", "keep", "early_stopping_patience", "early_stopping_delta",
 }  # fmt: skip
 
-# twelve waits, twice as long each up to 20 s and random, are about a minute, and hardly ever under half
+# eleven random waits, each up to twice the last and 20 s: a minute or so, hardly ever under half of one
 _ATTEMPTS = 12
 
 

@@ -3,8 +3,8 @@
 Normalisation, exact match and token F1 are SQuAD's (Rajpurkar et al. 2016, the official script), so
 values compare with published ones. Citation and retrieval measures count documents, not chunks:
 a set names its oracles by document. None means "does not apply" and is never averaged as 0.
-An API call is judged by what it names, as in Gorilla (Patil et al. 2023, section 3.3, a match of syntax
-trees), but by the first call of the function and not by any in the answer.
+An API call is judged by what it names, as in Gorilla (Patil et al. 2023, arXiv 2305.15334, a match of
+syntax trees), but by the first call of the function and not by any in the answer.
 """
 
 import re
