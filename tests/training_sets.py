@@ -1,11 +1,14 @@
 """Small training sets and a tiny model for tests: real shapes and a real tokenizer, random weights."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from cluster.console import Console
 from cluster.datasets import Datasets
 from cluster.objects import ObjectStore
 from cluster.prompts import PROMPT_HASH, render_quote
@@ -19,6 +22,7 @@ from cluster.records import (
     Split,
     Turn,
 )
+from cluster.resolve import load_settings
 from cluster.session import Session
 from cluster.settings import TrainSettings
 
@@ -157,3 +161,21 @@ def save_tiny_model(folder: Path, tokenizer_of: str) -> str:
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+def session_of_file(
+    home: Path, model: str, train: TrainSettings, **sections: Mapping[str, object]
+) -> Session:
+    """A session from a settings file that a command can read too; its store has the set `lamps`."""
+    home.mkdir(exist_ok=True)
+    values = {
+        "home": str(home),
+        "models": {"base": model, "dtype": "float32"},
+        "train": train.model_dump(mode="json"),
+        **sections,
+    }
+    (home / "openbook.yaml").write_text(yaml.safe_dump(values))
+    settings = load_settings(file=home / "openbook.yaml", environ={}).settings
+    session = Session(settings, Console(quiet=True))
+    publish_set(session.store, 9)
+    return session

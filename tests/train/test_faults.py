@@ -8,40 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
-from cluster.console import Console
 from cluster.objects import S3Store
-from cluster.resolve import load_settings
-from cluster.session import Session
 from tests.buckets import s3_client, s3_server
 from tests.faulty_http import Fault, faulty_proxy
 from tests.processes import ROOT
-from tests.training_sets import TRAIN, publish_set
+from tests.training_sets import TRAIN, session_of_file
 from train.cli import train_adapter
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
 AWAY_S = 30.0
 STEPS = 24
+LONG = TRAIN.model_copy(update={"epochs": 8, "checkpoint_steps": 2})
+CPUS = {"num_cpus": 2}
 NO_ROOM, ROOM = "200k", "50m"
-
-
-def open_session(home: Path, model: str, store: dict[str, object], **changed: int) -> Session:
-    """A session from a settings file that a command can read too; its store has a set."""
-    home.mkdir()
-    train = TRAIN.model_copy(update={"epochs": 8, "checkpoint_steps": 2, **changed})
-    values = {
-        "home": str(home),
-        "models": {"base": model, "dtype": "float32"},
-        "ray": {"num_cpus": 2},
-        "store": store,
-        "train": train.model_dump(mode="json"),
-    }
-    (home / "openbook.yaml").write_text(yaml.safe_dump(values))
-    settings = load_settings(file=home / "openbook.yaml", environ={}).settings
-    session = Session(settings, Console(quiet=True))
-    publish_set(session.store, 9)
-    return session
 
 
 def away_after(happened: Callable[[], bool]) -> Callable[[], Fault | None]:
@@ -69,7 +49,7 @@ def test_store_that_is_away_mid_run_is_waited_out(
 
         with faulty_proxy(str(direct.endpoint), away_after(checkpointed)) as url:
             reached = {"url": store.url, "endpoint": url, "access_key": "a", "secret_key": "b"}
-            session = open_session(tmp_path / "home", tiny_model, reached)
+            session = session_of_file(tmp_path / "home", tiny_model, LONG, ray=CPUS, store=reached)
             report = train_adapter(session, "lamps", "lamp", "raft")
         assert time.monotonic() > before + AWAY_S
     assert report["steps"] == STEPS
@@ -85,7 +65,8 @@ def test_disk_that_is_full_is_named_and_the_same_command_goes_on_when_there_is_r
     if tried.returncode:
         pytest.skip(f"no disk of its own for this test: {tried.stderr.strip()}")
     home = tmp_path / "home"
-    open_session(home, tiny_model, {}, max_failures=0)
+    once = LONG.model_copy(update={"max_failures": 0})
+    session_of_file(home, tiny_model, once, ray=CPUS)
     (home / "store").rename(home / "full")
     (home / "store").mkdir()
     config = ["--config", str(home / "openbook.yaml"), "--json"]

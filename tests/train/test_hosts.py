@@ -15,16 +15,13 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from ray.cluster_utils import Cluster
 from safetensors.torch import load_file
 
-from cluster.console import Console
-from cluster.resolve import load_settings
 from cluster.session import Session
 from tests.network_hosts import RAY, two_hosts, why_impossible
 from tests.processes import start_openbook
-from tests.training_sets import TRAIN, publish_set
+from tests.training_sets import TRAIN, session_of_file
 from train.export import WEIGHTS, export
 from train.fit import Fit
 from train.job import make_job
@@ -73,21 +70,8 @@ def spot() -> Iterator[Cluster]:
 
 def open_session(home: Path, model: str, address: str, **changed: int) -> Session:
     """Two workers that fit on two nodes only, unless told otherwise."""
-    home.mkdir()
-    train = TRAIN.model_copy(
-        update={"num_workers": 2, "epochs": 8, "checkpoint_steps": 2, **changed}
-    )
-    values = {
-        "home": str(home),
-        "models": {"base": model, "dtype": "float32"},
-        "ray": {"address": address},
-        "train": train.model_dump(mode="json"),
-    }
-    (home / "openbook.yaml").write_text(yaml.safe_dump(values))
-    settings = load_settings(file=home / "openbook.yaml", environ={}).settings
-    session = Session(settings, Console(quiet=True))
-    publish_set(session.store, 9)
-    return session
+    train = {"num_workers": 2, "epochs": 8, "checkpoint_steps": 2, **changed}
+    return session_of_file(home, model, TRAIN.model_copy(update=train), ray={"address": address})
 
 
 def command(home: Path) -> list[str]:

@@ -6,18 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from cluster.cli import load_verb
-from cluster.console import Console
 from cluster.models import base_model_path
-from cluster.resolve import load_settings
 from cluster.session import Session
 from cluster.settings import TrainSettings
 from tests.processes import kill_when
-from tests.training_sets import TRAIN, publish_set
+from tests.training_sets import TRAIN, session_of_file
 from train.adapters_cli import check_target
 from train.cli import train_adapter
 from train.curve import Curve
@@ -34,19 +31,7 @@ STEPS_PER_EPOCH = 3
 
 
 def open_session(home: Path, model: str, train: TrainSettings) -> Session:
-    """A session of its own home, from a settings file that a command can read too."""
-    home.mkdir(exist_ok=True)
-    values = {
-        "home": str(home),
-        "models": {"base": model, "dtype": "float32"},
-        "ray": {"num_cpus": 2},
-        "train": train.model_dump(mode="json"),
-    }
-    (home / "openbook.yaml").write_text(yaml.safe_dump(values))
-    settings = load_settings(file=home / "openbook.yaml", environ={}).settings
-    session = Session(settings, Console(quiet=True))
-    publish_set(session.store, 9)
-    return session
+    return session_of_file(home, model, train, ray={"num_cpus": 2})
 
 
 def train_without_ray(session: Session, tokenizer: Any, folder: Path) -> tuple[Fit, str]:
