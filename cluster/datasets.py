@@ -165,7 +165,8 @@ class Datasets:
     def _rows(
         self, spec: str, split: Split, wanted: str, make: Callable[[dict[str, Any]], Record]
     ) -> Sequence[Record]:
-        exact = "@".join(self.resolve(spec))
+        name, version = self.resolve(spec)
+        exact = f"{name}@{version}"
         kind = self.manifest(exact).get("kind", "raft")
         if kind != wanted:
             raise InputError(
@@ -175,9 +176,7 @@ class Datasets:
         with tempfile.TemporaryDirectory() as work:
             parquet = Path(work) / _file(split)
             try:
-                self._store.download(
-                    f"{dataset_prefix(*self.resolve(exact))}/{_file(split)}", parquet
-                )
+                self._store.download(f"{dataset_prefix(name, version)}/{_file(split)}", parquet)
             except NotFoundError:
                 return ()
             return MappedRows(parquet, make)

@@ -105,7 +105,7 @@ class Lesson:
             "compare", "--dataset", f"{self._name}-s{seed}", "--url", url, "--arms", ",".join(arms),
             "--dsf", f"{of}-dsf-s{seed}", "--raft", f"{of}-raft-s{seed}",
             "--limit", str(chosen.questions), "--max-tokens", str(chosen.answer_tokens),
-            "--documents", documents, *(["--metric", chosen.metric] if chosen.metric else []),
+            "--documents", documents,
             "--set", f"retrieval.top_k={chosen.top_k}",
         ])  # fmt: skip
 
@@ -206,7 +206,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--oracle", action="store_true", help="also answer with the right documents"
     )
-    parser.add_argument("--metric", default="", help="instead of the set's own")
     parser.add_argument("--guard", type=Path, help="questions that show what training forgets")
     parser.add_argument("--trained", default="", help="set whose adapters answer instead")
     chosen = parser.parse_args(arguments)

@@ -5,34 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from cluster.cli import load_verb
-from cluster.console import Console
 from cluster.errors import InputError, SettingsError
 from cluster.records import Conversation, ModelManifest, Turn
-from cluster.resolve import load_settings
 from cluster.session import Session
-from tests.training_sets import TRAIN, publish_set
+from tests.training_sets import TRAIN, session_of_file
 
 
 @pytest.fixture
 def session(tmp_path: Path, tiny_model: str) -> Session:
-    values = {
-        "home": str(tmp_path / "home"),
-        "models": {"base": tiny_model, "dtype": "float32"},
-        "train": TRAIN.model_dump(mode="json"),
-    }
-    (tmp_path / "openbook.yaml").write_text(yaml.safe_dump(values))
-    settings = load_settings(file=tmp_path / "openbook.yaml", environ={}).settings
-    session = Session(settings, Console(quiet=True))
-    publish_set(session.store, 9)
-    return session
+    return session_of_file(tmp_path / "home", tiny_model, TRAIN)
 
 
 @pytest.fixture
 def config(tmp_path: Path, session: Session) -> list[str]:
-    return ["--config", str(tmp_path / "openbook.yaml")]
+    return ["--config", str(tmp_path / "home" / "openbook.yaml")]
 
 
 def run(verb: str, *arguments: str) -> None:
