@@ -14,6 +14,8 @@ Role = Literal["oracle", "distractor"]
 # hard: the retriever confuses it with the oracle; same-document: beside the oracle; random: any
 Kind = Literal["hard", "same-document", "random"]
 Split = Literal["train", "validation", "test"]
+# between the headings of a section's path
+SECTION_MARK = " > "
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 # how the answers of a set are scored, see `train.metrics`
 Metric = Literal["exact_match", "f1", "label", "api_call"]
@@ -42,7 +44,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A span of a document: `text == document.text[start:end]`."""
+    """A span of a document: `text == document.text[start:end]`.
+
+    `section` is the path of headings above it, outermost first, joined by `SECTION_MARK`; empty where there
+    is none.
+    """
 
     chunk_id: str
     doc_id: str
@@ -54,6 +60,7 @@ class Chunk:
     end: int
     tokens: int
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ def hit_summary(hit: Hit) -> dict[str, Any]:
         "chunk_id": hit.chunk.chunk_id,
         "doc_id": hit.chunk.doc_id,
         "title": hit.chunk.title,
+        "section": hit.chunk.section,
         "score": round(hit.score, 6),
         "rank": hit.rank,
     }

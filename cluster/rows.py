@@ -20,9 +20,9 @@ MAX_BYTES = {"chunk_id": 64, "doc_id": 1024, "uri": 4096, "title": 4096, "text":
 _NO_PAGE = -1
 
 
-def row_digest(uri: str, title: str, page: int | None, metadata: str) -> str:
-    """16 hex digits; `metadata` is canonical JSON."""
-    text = "\x1f".join((uri, title, str(page), metadata))
+def row_digest(uri: str, title: str, page: int | None, metadata: str, section: str = "") -> str:
+    """16 hex digits; `metadata` is canonical JSON. Without a section as before there were sections."""
+    text = "\x1f".join((uri, title, str(page), metadata, *([section] if section else [])))
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -39,7 +39,9 @@ def row_of(chunk: Chunk, vector: Sequence[float]) -> dict[str, Any]:
         "end": chunk.end,
         "tokens": chunk.tokens,
         "metadata": dict(chunk.metadata),
-        "digest": row_digest(chunk.uri, chunk.title, chunk.page, canonical_json(chunk.metadata)),
+        "digest": row_digest(
+            chunk.uri, chunk.title, chunk.page, canonical_json(chunk.metadata), chunk.section
+        ),
         "tenant": "",
         "dense": vector,
     }

@@ -18,7 +18,7 @@ from cluster.memory import give_back
 from cluster.session import Session
 from cluster.settings import Settings
 from data_prep.corpus.chunk import titled
-from data_prep.corpus.tables import get_table
+from data_prep.corpus.tables import get_chunks
 
 VECTOR = "vector"
 # oneDNN keeps what it compiled for the last 1,024 shapes, and nearly every batch has a new one
@@ -124,7 +124,7 @@ class EmbedFiles:
 
     def _tables(self, references: pa.Table) -> Iterator[pa.Table]:
         for reference in references.to_pylist():
-            table = get_table(self._store, reference["key"])
+            table = get_chunks(self._store, reference["key"])
             yield self._parts[reference["part"]].of(table)
 
 

@@ -21,7 +21,7 @@ from cluster.errors import NotFoundError
 from cluster.keys import generation_prefix
 from cluster.objects import ObjectStore
 from data_prep.corpus.ledger import Origin
-from data_prep.corpus.tables import CHUNKS, ORDER, get_tables
+from data_prep.corpus.tables import CHUNKS, ORDER, get_chunks
 
 _ROWS_PER_FILE = 100_000
 _PACKAGES = (
@@ -41,7 +41,8 @@ def chunk_files(store: ObjectStore, corpus: str, generation: str) -> list[str]:
 
 def read_chunks(store: ObjectStore, corpus: str, generation: str) -> pa.Table:
     """Every chunk of a generation."""
-    return get_tables(store, chunk_files(store, corpus, generation), CHUNKS)
+    tables = (get_chunks(store, key) for key in chunk_files(store, corpus, generation))
+    return pa.concat_tables([CHUNKS.empty_table(), *tables])
 
 
 def describe(generation: Generation, origin: Origin) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from cluster.session import Session
 from data_prep.corpus.embed import EmbedJob, RowEmbedder, batches_of
 from data_prep.corpus.staging import Shard, StageShards, StageTask
-from data_prep.corpus.tables import chunks_of, get_table
+from data_prep.corpus.tables import chunks_of, get_chunks
 
 
 def stage_here(session: Session, task: StageTask, shards: Sequence[Shard]) -> None:
@@ -31,7 +31,7 @@ def embed_here(session: Session, job: EmbedJob) -> None:
     embedder, size = RowEmbedder(session.embedder), session.settings.ingest.batch_size
     with session.console.progress("embed and index", job.rows, "chunks") as progress:
         for part in job.parts:
-            tables = (part.of(get_table(session.store, key)) for key in part.files)
+            tables = (part.of(get_chunks(session.store, key)) for key in part.files)
             for rows, vectors_NE in embedder.embed(batches_of(tables, size)):
                 session.vectors.upsert(job.collection, chunks_of(rows), vectors_NE)
                 progress.advance(rows.num_rows)

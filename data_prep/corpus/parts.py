@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 
 from cluster.objects import ObjectStore
 from cluster.rows import row_digest
-from data_prep.corpus.tables import CHUNKS, ORDER, get_table
+from data_prep.corpus.tables import CHUNKS, ORDER, get_chunks
 
-_DIGESTED = ("uri", "title", "page", "metadata")
+_DIGESTED = ("uri", "title", "page", "metadata", "section")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Part:
         everything = True
         wanted = None if doc_ids is None else pa.array(list(doc_ids), pa.string())
         for key in files:
-            table = get_table(store, key, ["chunk_id", "doc_id", *_DIGESTED])
+            table = get_chunks(store, key, ["chunk_id", "doc_id", *_DIGESTED])
             if wanted is not None:
                 kept = table.filter(pc.is_in(table["doc_id"], value_set=wanted))
                 everything = everything and kept.num_rows == table.num_rows
@@ -52,12 +52,12 @@ class Part:
     def tables(self, store: ObjectStore, ids: Collection[str] | None = None) -> Iterator[pa.Table]:
         """The chunks, or those of them with `ids`, a table an object."""
         if ids is None and self.everything:
-            yield from (get_table(store, key) for key in self.files)
+            yield from (get_chunks(store, key) for key in self.files)
             return
         wanted = self.digests.keys() if ids is None else self.digests.keys() & set(ids)
         values = pa.array(list(wanted), pa.string())
         for key in self.files if wanted else ():
-            table = get_table(store, key)
+            table = get_chunks(store, key)
             yield table.filter(pc.is_in(table["chunk_id"], value_set=values))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from cluster.keys import content_id
 from data_prep.corpus.ledger import Entries, Entry
+from data_prep.documents.formats.parsed import Notice
 from data_prep.documents.sources import Failure, Listing, Source
 
 _KEPT = "; the version indexed before is still searched"
@@ -19,13 +20,15 @@ _KEPT = "; the version indexed before is still searched"
 class Outcome:
     """What parsing and chunking made of a source: chunks, or a reason why there are none.
 
-    `content_hash` is empty when the bytes could not be read: such a document is tried again.
+    `content_hash` is empty when the bytes could not be read: such a document is tried again. `notices` say
+    what of an indexed document is not searched, or not as it was meant.
     """
 
     doc_id: str
     content_hash: str
     chunks: int
     reason: str = ""
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ parses only the rest. Checkpoints by document would lose chunks of documents tha
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from data_prep.corpus.chunk import Chunker
 from data_prep.corpus.plan import Outcome
 from data_prep.corpus.tables import CHUNKS, chunk_table, get_tables, put_table
 from data_prep.documents.formats.layout import MISSING
-from data_prep.documents.formats.parsed import Parsed, ParseError
+from data_prep.documents.formats.parsed import Notice, Parsed, ParseError
 from data_prep.documents.parse import parse_record
 from data_prep.documents.reading import SourceReader
 from data_prep.documents.sandbox import Sandbox
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 OUTCOMES = pa.schema([
     ("doc_id", pa.string()), ("content_hash", pa.string()), ("chunks", pa.int64()),
-    ("reason", pa.string()),
+    ("reason", pa.string()), ("notices", pa.string()),
 ])  # fmt: skip
 TITLE_CHARS = 300
 _CHUNKS, _OUTCOMES = ".chunks.parquet", ".outcomes.parquet"
@@ -80,7 +80,7 @@ class Staging:
     def outcomes(self, shards: Sequence[Shard]) -> list[Outcome]:
         """What became of every source of complete shards."""
         keys = [shard.key + _OUTCOMES for shard in shards]
-        return [Outcome(**row) for row in get_tables(self._store, keys, OUTCOMES).to_pylist()]
+        return [_outcome(row) for row in get_tables(self._store, keys, OUTCOMES).to_pylist()]
 
     def chunks(self, shards: Sequence[Shard]) -> pa.Table:
         """The chunks of complete shards."""
@@ -135,7 +135,7 @@ class StageShards:
         outcomes = [outcome for outcome, _ in staged]
         chunks = (chunk for _, parts in staged for chunk in parts)
         put_table(self._store, key + _CHUNKS, chunk_table(chunks))
-        table = pa.Table.from_pylist([asdict(outcome) for outcome in outcomes], schema=OUTCOMES)
+        table = pa.Table.from_pylist([_row(outcome) for outcome in outcomes], schema=OUTCOMES)
         put_table(self._store, key + _OUTCOMES, table)
         return {"documents": len(rows), "failed": sum(bool(o.reason) for o in outcomes)}
 
@@ -151,7 +151,18 @@ class StageShards:
             return Outcome(source.doc_id, source.content_hash, 0, str(error)), []
         document = _document(source, parsed)
         chunks = self._chunker.split(document, parsed.markdown, parsed.separate)
-        return Outcome(source.doc_id, source.content_hash, len(chunks)), chunks
+        done = Outcome(source.doc_id, source.content_hash, len(chunks), notices=parsed.notices)
+        return done, chunks
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    notices = [asdict(notice) for notice in outcome.notices]
+    return {**asdict(outcome), "notices": json.dumps(notices, ensure_ascii=False)}
+
+
+def _outcome(row: Mapping[str, Any]) -> Outcome:
+    notices = tuple(Notice(**notice) for notice in json.loads(row["notices"]))
+    return Outcome(**{**row, "notices": notices})
 
 
 def _document(source: Source, parsed: Parsed) -> Document:

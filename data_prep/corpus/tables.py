@@ -16,7 +16,7 @@ from cluster.records import Chunk, as_json
 CHUNKS = pa.schema([
     ("chunk_id", pa.string()), ("doc_id", pa.string()), ("uri", pa.string()), ("title", pa.string()),
     ("text", pa.string()), ("page", pa.int64()), ("start", pa.int64()), ("end", pa.int64()),
-    ("tokens", pa.int64()), ("metadata", pa.string()),
+    ("tokens", pa.int64()), ("metadata", pa.string()), ("section", pa.string()),
 ])  # fmt: skip
 ORDER = [("doc_id", "ascending"), ("start", "ascending")]
 
@@ -46,6 +46,18 @@ def get_table(store: ObjectStore, key: str, columns: Sequence[str] | None = None
     """Read one parquet object, or some of its columns; NotFoundError when it is not there."""
     names = None if columns is None else list(columns)
     return pq.read_table(pa.BufferReader(store.get(key)), columns=names)
+
+
+def get_chunks(store: ObjectStore, key: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read one object of chunks, or some of their columns; as `get_table`."""
+    return with_sections(get_table(store, key, columns), columns)
+
+
+def with_sections(table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
+    """A table of chunks that has a `section` if `columns` (None: all) do: builds of old have none."""
+    if "section" in table.column_names or "section" not in (columns or CHUNKS.names):
+        return table
+    return table.append_column("section", pa.array([""] * table.num_rows, pa.string()))
 
 
 def get_tables(store: ObjectStore, keys: Sequence[str], schema: pa.Schema) -> pa.Table:

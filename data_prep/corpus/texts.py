@@ -10,7 +10,7 @@ from cluster.corpora import Generation
 from cluster.objects import ObjectStore
 from cluster.records import Chunk
 from data_prep.corpus.generations import chunk_files
-from data_prep.corpus.tables import CHUNKS, chunks_of
+from data_prep.corpus.tables import chunks_of, with_sections
 
 _BATCH_ROWS = 10_000
 
@@ -29,8 +29,8 @@ def stream_chunks(store: ObjectStore, generation: Generation) -> Iterator[pa.Tab
     """Every chunk of a generation as tables of at most 10,000 rows, in the order of its files."""
     for key in chunk_files(store, generation.corpus, generation.generation):
         file = pq.ParquetFile(pa.BufferReader(store.get(key)))
-        for batch in file.iter_batches(_BATCH_ROWS, columns=CHUNKS.names):
-            yield pa.Table.from_batches([batch])
+        for batch in file.iter_batches(_BATCH_ROWS):
+            yield with_sections(pa.Table.from_batches([batch]))
 
 
 def chunks_by_document(

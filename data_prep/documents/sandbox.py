@@ -24,7 +24,7 @@ from typing import Any
 from cluster.errors import UnavailableError
 from cluster.settings import IngestSettings
 from data_prep.documents.formats.kinds import Format
-from data_prep.documents.formats.parsed import Parsed, ParseError
+from data_prep.documents.formats.parsed import Notice, Parsed, ParseError
 
 PROCESS = "data_prep.documents.parse_process"
 _ROOT = str(Path(__file__).parents[2])
@@ -145,6 +145,7 @@ def _parsed(answer: Mapping[str, Any]) -> Parsed:
         metadata=answer["metadata"],
         markdown=answer["markdown"],
         separate=answer["separate"],
+        notices=tuple(Notice(**notice) for notice in answer["notices"]),
     )
 
 

@@ -28,6 +28,18 @@ class ParseError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something of an indexed document that is not searched, or not as its author meant it.
+
+    `kind` groups notices in reports (two words, such as `pages without text`), `text` says it of this
+    document, with counts.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """What a parser found; `pages` holds (page, slide or sheet number, start offset).
 
@@ -41,6 +53,7 @@ class Parsed:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     markdown: bool = False
     separate: bool = False
+    notices: tuple[Notice, ...] = ()
 
 
 def clean(text: str) -> str:

@@ -7,6 +7,7 @@ stands in the text exactly as the file has it.
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, zip_longest
 
 from data_prep.documents.formats.parsed import Parsed, ParseError
 from data_prep.documents.formats.text import decode
@@ -27,17 +28,25 @@ def parse_csv(data: bytes) -> Parsed:
     return Parsed("", "\n\n".join(paragraphs(rows)), metadata={"rows": sum(map(any, rows))})
 
 
-def paragraphs(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Rows with something in them, each as one paragraph."""
+def paragraphs(rows: Iterable[Sequence[str]], header_rows: int | None = None) -> Iterator[str]:
+    """Rows with something in them, each as one paragraph.
+
+    `header_rows` is how many of the first of these are known to name the columns; None: find out.
+    """
     filled = (row for row in rows if any(cell.strip() for cell in row))
-    first = next(filled, None)
-    if first is None:
-        return
-    names = _names(first)
+    header = list(islice(filled, 1 if header_rows is None else header_rows))
+    names = _names(header[0]) if header_rows is None and header else _joined(header)
     if names is None:
-        yield _plain(first)
+        yield from map(_plain, header)
     for row in filled:
         yield _plain(row) if names is None else _named(names, row)
+
+
+def _joined(header: Sequence[Sequence[str]]) -> list[str] | None:
+    """The names of columns from header rows, the outer one first: "2024 Revenue"."""
+    columns = zip_longest(*header, fillvalue="")
+    names = [" ".join(dict.fromkeys(" ".join(cell.split()) for cell in cells)) for cells in columns]
+    return [name.strip() for name in names] if header else None
 
 
 def _names(row: Sequence[str]) -> list[str] | None:
