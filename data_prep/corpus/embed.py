@@ -70,8 +70,9 @@ class RowEmbedder:
             yield read.popleft(), vectors_NE
 
     def _texts(self, rows: pa.Table) -> list[str]:
-        pairs = zip(rows["title"].to_pylist(), rows["text"].to_pylist(), strict=True)
-        return [titled(title, text, self._tokenizer) for title, text in pairs]
+        titles, sections, texts = (rows[n].to_pylist() for n in ("title", "section", "text"))
+        fields = zip(titles, sections, texts, strict=True)
+        return [titled(title, section, text, self._tokenizer) for title, section, text in fields]
 
 
 class EmbedChunks:

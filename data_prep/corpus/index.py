@@ -56,7 +56,7 @@ class Base:
 def describe_index(settings: Settings, corpus: str, dimension: int) -> Index:
     """The index that the settings mean, for an embedder with vectors of this length."""
     embedder = model_id(settings.models.embedder)
-    chunker = describe_chunker(settings.chunk, embedder, settings.ingest.pdf_parser)
+    chunker = describe_chunker(settings.chunk, embedder, {"pdf_parser": settings.ingest.pdf_parser})
     return Index(corpus, chunker, embedder, dimension)
 
 

@@ -56,7 +56,7 @@ def _search(
     tokenizer, options = session.embedder.tokenizer(), _options(session)
     for start in range(0, len(sampled), _AT_ONCE):
         part = sampled[start : start + _AT_ONCE]
-        questions = [titled(chunk.title, chunk.text, tokenizer) for chunk in part]
+        questions = [titled(c.title, c.section, c.text, tokenizer) for c in part]
         vectors_QE = session.embedder.embed_queries(questions)
         found = session.vectors.search(generation.collection, questions, vectors_QE, options)
         for chunk, hits in zip(part, found, strict=True):

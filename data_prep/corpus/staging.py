@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from cluster.errors import SettingsError
 from cluster.keys import content_id, corpus_prefix
+from cluster.models import model_id
 from cluster.objects import ObjectStore
 from cluster.records import Chunk, Document
 from cluster.session import Session
@@ -22,9 +23,9 @@ from cluster.settings import Settings
 from data_prep.corpus.chunk import Chunker
 from data_prep.corpus.plan import Outcome
 from data_prep.corpus.tables import CHUNKS, chunk_table, get_tables, put_table
+from data_prep.documents.cutting import Cutting, cutter_for
 from data_prep.documents.formats.layout import MISSING
 from data_prep.documents.formats.parsed import Notice, Parsed, ParseError
-from data_prep.documents.parse import parse_record
 from data_prep.documents.reading import SourceReader
 from data_prep.documents.sandbox import Sandbox
 from data_prep.documents.sources import Source
@@ -120,9 +121,12 @@ class StageShards:
         self._store = Session.for_worker(task.settings).store
         tokenizer = Tokenizer.from_buffer(self._store.get(task.tokenizer))
         settings = task.settings
-        self._chunker = Chunker(tokenizer, task.max_tokens, settings.chunk, task.fingerprint)
+        cutter_for(tokenizer, task.max_tokens, settings.chunk)  # raises when it cannot be done
+        self._chunker = Chunker(task.fingerprint)
         self._reader = SourceReader(settings.store)
-        self._sandbox = Sandbox(settings.ingest)
+        embedder = model_id(settings.models.embedder)
+        cutting = Cutting(embedder, tokenizer.to_str(), task.max_tokens, settings.chunk)
+        self._sandbox = Sandbox(settings.ingest, cutting=cutting)
         if settings.ingest.pdf_parser == "docling" and find_spec("docling") is None:
             raise SettingsError(MISSING)  # else every PDF of the corpus would be a failed document
 
@@ -145,12 +149,10 @@ class StageShards:
         except OSError as error:
             return Outcome(source.doc_id, "", 0, f"cannot be read: {error}"), []
         try:
-            is_record = source.format == "record"
-            parsed = parse_record(data) if is_record else self._sandbox.parse(data, source.format)
+            parsed = self._sandbox.parse(data, source.format)
         except ParseError as error:
             return Outcome(source.doc_id, source.content_hash, 0, str(error)), []
-        document = _document(source, parsed)
-        chunks = self._chunker.split(document, parsed.markdown, parsed.separate)
+        chunks = self._chunker.chunks(_document(source, parsed), parsed.spans)
         done = Outcome(source.doc_id, source.content_hash, len(chunks), notices=parsed.notices)
         return done, chunks
 

@@ -1,8 +1,9 @@
 """`python -m data_prep.documents.parse_process FD TIMEOUT_S MEMORY_MIB`: the inside of a sandbox.
 
-Not for people: `sandbox` starts it and talks to it through the pipe FD. What a parser needs is
-loaded before the document's time begins, and the document may take `MEMORY_MIB` more than the process
-holds then. RLIMIT_DATA counts private memory; RLIMIT_AS would count every mapped library as well.
+Not for people: `sandbox` starts it and talks to it through the pipe FD; the first message says how to cut
+documents for an embedder (empty: not at all). What a parser needs is loaded before the document's time
+begins, and the document may take `MEMORY_MIB` more than the process holds then. RLIMIT_DATA counts private
+memory; RLIMIT_AS would count every mapped library as well.
 """
 
 import json
@@ -16,8 +17,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from data_prep.documents.cutting import cutting_from
+from data_prep.documents.formats.kinds import Format
 from data_prep.documents.formats.parsed import Parsed, ParseError
-from data_prep.documents.parse import parse_bytes, prepare
+from data_prep.documents.parse import parse_bytes, parse_record, prepare
 
 _LOAD_S = 900.0  # docling may download its models
 _MIB = 1024 * 1024
@@ -37,18 +40,21 @@ def serve(parser: Callable[..., Parsed], load: Callable[..., None]) -> None:
     """Answer requests with `parser(data, **task)`, after `load(data, **task)`, until the pipe ends."""
     connection = Connection(int(sys.argv[1]))
     timeout_s, memory_mib = float(sys.argv[2]), int(sys.argv[3])
+    setup = connection.recv_bytes()
+    work = _cutting(parser, setup) if setup else parser
     connection.send_bytes(_READY)
     start = _data_bytes()
     while True:
         try:
-            task, data = json.loads(connection.recv_bytes()), connection.recv_bytes()
+            message, data = connection.recv_bytes(), connection.recv_bytes()
         except (EOFError, OSError):
             return
+        task = json.loads(message)
         # a kernel timer, because no Python runs while a parser loops in C
         signal.setitimer(signal.ITIMER_REAL, _LOAD_S + _ORPHAN_S)
         connection.send_bytes(_loaded(load, data, task).encode())
         signal.setitimer(signal.ITIMER_REAL, timeout_s + _ORPHAN_S)
-        answer = _answer(parser, data, task, memory_mib)
+        answer = _answer(work, data, task, memory_mib)
         signal.setitimer(signal.ITIMER_REAL, 0)
         del data
         grown = _data_bytes() - start > memory_mib * _MIB
@@ -64,12 +70,29 @@ def _loaded(load: Callable[..., None], data: bytes, task: Mapping[str, Any]) -> 
     return ""
 
 
+def parse(data: bytes, named: Format, **options: Any) -> Parsed:
+    """A file by its format's parser, or a record."""
+    return parse_record(data) if named == "record" else parse_bytes(data, named, **options)
+
+
+def load(data: bytes, named: Format, **options: Any) -> None:
+    """What `parse` will need."""
+    if named != "record":
+        prepare(data, named, **options)
+
+
+def _cutting(parser: Callable[..., Parsed], setup: bytes) -> Callable[..., Parsed]:
+    """The parser, and what it finds cut for an embedder."""
+    cut = cutting_from(setup)
+    return lambda data, **task: cut(parser(data, **task))
+
+
 def _answer(
-    parser: Callable[..., Parsed], data: bytes, task: Mapping[str, Any], memory_mib: int
+    work: Callable[..., Parsed], data: bytes, task: Mapping[str, Any], memory_mib: int
 ) -> dict[str, Any]:
     _limit(_data_bytes() + memory_mib * _MIB)
     try:
-        found = asdict(parser(data, **task))
+        found = asdict(work(data, **task))
         return {**found, "reason": "", "last": False}
     except ParseError as error:
         reason, last = str(error)[:_REASON_CHARS], False
@@ -95,4 +118,4 @@ def _data_bytes() -> int:
 
 
 if __name__ == "__main__":
-    serve(parse_bytes, prepare)
+    serve(parse, load)

@@ -23,6 +23,8 @@ from typing import Any
 
 from cluster.errors import UnavailableError
 from cluster.settings import IngestSettings
+from data_prep.chunking.cutter import Span
+from data_prep.documents.cutting import Cutting
 from data_prep.documents.formats.kinds import Format
 from data_prep.documents.formats.parsed import Notice, Parsed, ParseError
 
@@ -40,10 +42,16 @@ _END_S = 5.0
 class Sandbox:
     """Parses documents one after another; not thread-safe. Forget it, or `close()` it."""
 
-    def __init__(self, settings: IngestSettings, process: str = PROCESS) -> None:
-        """`process` is the module to run: one that calls `parse_process.serve`."""
+    def __init__(
+        self, settings: IngestSettings, process: str = PROCESS, cutting: Cutting | None = None
+    ) -> None:
+        """`process` is the module to run: one that calls `parse_process.serve`.
+
+        With `cutting` documents come with their spans.
+        """
         self._settings = settings
         self._module = process
+        self._setup = cutting.to_json() if cutting else b""
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._stop: Callable[[], object] = _nothing
@@ -95,6 +103,7 @@ class Sandbox:
         self._process, self._connection = process, ours
         self._stop = weakref.finalize(self, _kill, process, ours)
         try:
+            ours.send_bytes(self._setup)
             started = ours.poll(_START_S) and ours.recv_bytes()
         except (EOFError, OSError):
             started = b""
@@ -146,6 +155,7 @@ def _parsed(answer: Mapping[str, Any]) -> Parsed:
         markdown=answer["markdown"],
         separate=answer["separate"],
         notices=tuple(Notice(**notice) for notice in answer["notices"]),
+        spans=tuple(Span(**{**span, "path": tuple(span["path"])}) for span in answer["spans"]),
     )
 
 

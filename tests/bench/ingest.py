@@ -41,7 +41,7 @@ def main(documents: int = 1000, actors: int = 1) -> None:
             rows = read_chunks(session.store, "bench", generation)
             tokenizer = session.embedder.tokenizer()
             pairs = zip(rows["title"].to_pylist(), rows["text"].to_pylist(), strict=True)
-            texts = [titled(title, text, tokenizer) for title, text in pairs]
+            texts = [titled(title, "", text, tokenizer) for title, text in pairs]
             torch.set_num_threads(os.cpu_count() or 1)
             session.embedder.embed_documents(texts[:64])
             embedding = cost_of(lambda: session.embedder.embed_documents(texts))

@@ -16,10 +16,10 @@ import pytest
 from tokenizers import Tokenizer
 
 from cluster.prompts import parse
-from cluster.records import Chunk, Document, Hit, Question, Quote
+from cluster.records import Chunk, Hit, Question, Quote
 from cluster.resolve import load_settings
 from cluster.settings import ChunkSettings, RaftSettings
-from data_prep.corpus.chunk import Chunker
+from data_prep.documents.cutting import cutter_for
 from data_prep.sets.exports import Format, export
 from data_prep.sets.oracles import Oracle
 from data_prep.sets.raft import Built, ExampleBuilder, Task
@@ -106,10 +106,11 @@ def test_5_every_export_format_works_without_a_further_option(
 def test_6_chunk_size_is_in_tokens(tokenizer: Tokenizer) -> None:
     """A chunk size "in tokens" was one in characters: 512 gave about 100 words."""
     text = " ".join(f"The garden of house {n} has a wall and a gate." for n in range(400))
-    document = Document("d", "u", "", text, "hash")
-    settings = ChunkSettings(tokens=200, overlap=0)
-    chunks = Chunker(tokenizer, 512, settings, "print").split(document, markdown=False)
-    sizes = [len(tokenizer.encode(c.text, add_special_tokens=False).ids) for c in chunks]
+    cutter = cutter_for(tokenizer, 512, ChunkSettings(tokens=200, overlap=0))
+    spans = cutter.cut(text, (), markdown=False, separate=False).spans
+    sizes = [
+        len(tokenizer.encode(text[s.start : s.end], add_special_tokens=False).ids) for s in spans
+    ]
     assert all(size <= 200 for size in sizes)
     assert sum(sizes[:-1]) / len(sizes[:-1]) > 160
 

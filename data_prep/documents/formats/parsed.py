@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.errors import InputError
+from data_prep.chunking.cutter import Span
 
 # what pypdf, lxml and the Office libraries raise on damaged files beside their own errors
 FAULTS = (
@@ -44,7 +45,8 @@ class Parsed:
     """What a parser found; `pages` holds (page, slide or sheet number, start offset).
 
     `markdown` says that the text has Markdown structure, whatever the file was; `separate` that pages
-    stand for themselves, as slides and sheets do, and no chunk should hold parts of two.
+    stand for themselves, as slides and sheets do, and no chunk should hold parts of two. `spans`, where the
+    text was cut for an embedder, come from the process that runs parsers and not from a parser.
     """
 
     title: str
@@ -54,6 +56,7 @@ class Parsed:
     markdown: bool = False
     separate: bool = False
     notices: tuple[Notice, ...] = ()
+    spans: tuple[Span, ...] = ()
 
 
 def clean(text: str) -> str:
