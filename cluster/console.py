@@ -5,6 +5,7 @@ With `--json` stdout carries only the result document; everything else goes to s
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -51,9 +52,12 @@ class Console:
     def progress(self, label: str, total: int | None, unit: str) -> Iterator[Progress]:
         """A bar on a terminal, else a line every ten seconds; always on stderr."""
         if not self._errors.is_terminal:
-            plain = _PlainProgress(self._errors, label, total, unit)
-            yield plain
-            plain.end()
+            plain, complete = _PlainProgress(self._errors, label, total, unit), False
+            try:
+                yield plain
+                complete = True
+            finally:
+                plain.end(complete)
             return
         columns = (
             SpinnerColumn(),
@@ -101,33 +105,52 @@ class _BarProgress:
 
 
 class _PlainProgress:
+    """A line every ten seconds, also while nothing gets done, so that a log shows that it still runs."""
+
     def __init__(self, console: RichConsole, label: str, total: int | None, unit: str) -> None:
         self._console = console
         self._label, self._total, self._unit = label, total, unit
         self._done, self._note = 0, ""
-        self._start = self._shown = time.monotonic()
+        self._start = time.monotonic()
+        self._ended = threading.Event()
+        self._ticks = threading.Thread(target=self._tick, name=f"progress: {label}", daemon=True)
+        self._ticks.start()
 
     def advance(self, amount: int = 1) -> None:
         self._done += amount
-        if time.monotonic() - self._shown >= _PLAIN_EVERY_S:
-            self._show()
 
     def note(self, text: str) -> None:
         self._note = text
 
-    def end(self) -> None:
-        """The last state, so that a log shows every stage."""
-        self._show()
+    def end(self, complete: bool) -> None:
+        """The last state of a stage that is complete, so that a log shows every one."""
+        self._ended.set()
+        self._ticks.join()
+        if complete:
+            self._show()
+
+    def _tick(self) -> None:
+        while not self._ended.wait(_PLAIN_EVERY_S):
+            self._show()
 
     def _show(self) -> None:
-        self._shown = time.monotonic()
-        took = self._shown - self._start
-        rate = self._done / took if took > 0 else 0.0
+        took = time.monotonic() - self._start
         of = f"/{self._total}" if self._total is not None else ""
+        rate = f", {rate_text(self._done / took)}" if self._done and took > 0 else f", {took:.0f} s"
         left = (self._total or 0) - self._done
-        eta = f", {left / rate:.0f} s left" if rate and left > 0 else ""
-        text = f"{self._label}: {self._done}{of} {self._unit}, {rate:.1f}/s{eta} {self._note}"
-        self._console.print(text.rstrip(), markup=False, highlight=False, soft_wrap=True)
+        eta = f", {left * took / self._done:.0f} s left" if self._done and left > 0 else ""
+        note = f", {self._note}" if self._note else ""
+        text = f"{self._label}: {self._done}{of} {self._unit}{rate}{eta}{note}"
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def rate_text(per_s: float) -> str:
+    """A rate in the unit of time in which it is a number one can read: "12/s", "0.40/s", "4.2/min"."""
+    if per_s >= 10:
+        return f"{per_s:.0f}/s"
+    if per_s >= 0.1:
+        return f"{per_s:.2g}/s"
+    return f"{per_s * 60:.2g}/min" if per_s * 60 >= 0.1 else f"{per_s * 3600:.2g}/h"
 
 
 class _Rate(ProgressColumn):
@@ -137,7 +160,7 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f} {self._unit}/s" if speed else f"- {self._unit}/s", style="cyan")
+        return Text(f"{self._unit} {rate_text(speed)}" if speed else self._unit, style="cyan")
 
 
 def print_error(kind: str, message: str, results: TextIO | None) -> None:

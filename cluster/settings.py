@@ -88,9 +88,10 @@ class ChunkSettings(Section):
 class IngestSettings(Section):
     """Ray Data: documents -> chunks -> vectors -> Milvus.
 
-    Up to `local_documents` new documents, and up to `local_chunks` new chunks, are worked on in the
-    calling process: others would take longer to start.
-    `stage_documents` are parsed and made durable together; a killed ingest loses at most that many.
+    Up to `local_documents` new documents of `local_mib` together, and up to `local_chunks` new chunks, are
+    worked on in the calling process: others would take longer to start.
+    At most `stage_documents` are parsed and made durable together, fewer where they are large; a killed
+    ingest loses at most that many.
     `batch_size` chunks are embedded together: shorter ones in larger batches of the model.
     `embed_gpus` is per embedding actor; without, the actors share the CPUs between them.
     A document may take a parser `parse_timeout_s` and `parse_memory_mib`, then it fails with a reason.
@@ -102,6 +103,7 @@ class IngestSettings(Section):
     """
 
     local_documents: int = Field(32, ge=0)
+    local_mib: float = Field(4.0, ge=0)
     local_chunks: int = Field(256, ge=0)
     stage_documents: int = Field(64, ge=1)
     batch_size: int = Field(1024, ge=1)

@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import ray
 from ray import data as ray_data
 
@@ -22,7 +21,7 @@ from cluster.runtime import ray_cpus
 from cluster.session import Session
 from data_prep.corpus.embed import EmbedFiles, EmbedJob, references
 from data_prep.corpus.sink import MilvusSink
-from data_prep.corpus.staging import Shard, StageShards, StageTask
+from data_prep.corpus.staging import Progress, Shard, StageShards, StageTask
 
 _POLL_S = 0.5
 _FILES_A_CALL = 16
@@ -41,7 +40,10 @@ def stage_documents(session: Session, task: StageTask, shards: Sequence[Shard]) 
     if not shards:
         return
     _start(session)
-    rows = [shard.as_row() for shard in shards]
+    largest_first = sorted(
+        shards, key=lambda shard: -shard.bytes
+    )  # so that none is left to the end
+    rows = [shard.as_row() for shard in largest_first]
     staged = ray_data.from_items(rows, override_num_blocks=len(rows)).map_batches(
         StageShards,
         batch_size=1,
@@ -51,15 +53,16 @@ def stage_documents(session: Session, task: StageTask, shards: Sequence[Shard]) 
         num_cpus=1,
     )
     documents = sum(len(shard.sources) for shard in shards)
+    size, done = sum(shard.bytes for shard in shards), Progress()
     with (
         _explained(),
         session.console.progress("parse and chunk", documents, "documents") as progress,
     ):
-        failed = 0
         for batch in staged.iter_batches(batch_size=None, batch_format="pyarrow"):
-            failed += pc.sum(batch["failed"]).as_py()
-            progress.note(f"{failed} failed" if failed else "")
-            progress.advance(pc.sum(batch["documents"]).as_py())
+            for row in batch.to_pylist():
+                done.add(Progress(**row))
+                progress.note(done.note(size))
+                progress.advance(row["documents"])
 
 
 def embed_chunks(session: Session, job: EmbedJob) -> None:

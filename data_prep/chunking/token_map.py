@@ -54,6 +54,11 @@ class TokenMap:
         self.unknown = unknown
         self.letters = letters
 
+    @property
+    def unknown_share(self) -> float:
+        """From 0 to 1."""
+        return self.unknown / max(1, self.letters)
+
     def count(self, start: int, end: int) -> int:
         """Tokens that begin in `start` to `end`."""
         return bisect_left(self._starts, end) - bisect_left(self._starts, start)

@@ -28,7 +28,7 @@ from data_prep.corpus.parts import Part, borders, in_order
 from data_prep.corpus.plan import Plan, Settled, make_plan, make_retry, settle
 from data_prep.corpus.release import Release, Target
 from data_prep.corpus.retention import Retention
-from data_prep.corpus.staging import Shard, StageTask, Staging, chunk_keys
+from data_prep.corpus.staging import Shard, StageTask, Staging, chunk_keys, is_small
 from data_prep.documents.sources import Listing, list_sources
 from data_prep.pipeline import stage_documents
 
@@ -98,7 +98,7 @@ class _Ingest:
         if base and base.is_live and plan.is_noop and self._is_whole(base):
             settled = settle(plan, [], base.index.id)
             return self._report(settled, 0, base.generation)
-        if len(plan.parse) > self._settings.ingest.local_documents:
+        if not is_small(plan.parse, self._settings.ingest):
             self._warm_up()
         index = base.index if base else self._new_index()
         staging = Staging(self._store, self._corpus, index.id)
@@ -148,9 +148,9 @@ class _Ingest:
             max_tokens=embedder.max_tokens,
             fingerprint=index.chunker["fingerprint"],
         )
-        documents = sum(len(shard.sources) for shard in missing)
-        few = documents <= self._settings.ingest.local_documents
-        (stage_here if few else stage_documents)(self._session, task, missing)
+        sources = [source for shard in missing for source in shard.sources]
+        here = is_small(sources, self._settings.ingest)
+        (stage_here if here else stage_documents)(self._session, task, missing)
 
     def _target(self, index: Index, shards: list[Shard], settled: Settled) -> Target:
         """The generation to build, from what was staged now and what is carried from the base."""

@@ -6,24 +6,28 @@ searchable before that. What is stored is the same, so either may finish what th
 
 from collections.abc import Sequence
 
-import pyarrow as pa
-
 from cluster.session import Session
 from data_prep.corpus.embed import EmbedJob, RowEmbedder, batches_of
-from data_prep.corpus.staging import Shard, StageShards, StageTask
+from data_prep.corpus.staging import Progress, Shard, StageShards, StageTask
 from data_prep.corpus.tables import chunks_of, get_chunks
 
 
 def stage_here(session: Session, task: StageTask, shards: Sequence[Shard]) -> None:
     """Parse and chunk sources into staged shards."""
-    documents, failed = sum(len(shard.sources) for shard in shards), 0
-    stage = StageShards(task)
+    documents, size = (
+        sum(len(shard.sources) for shard in shards),
+        sum(shard.bytes for shard in shards),
+    )
+    done, stage = Progress(), StageShards(task)
     with session.console.progress("parse and chunk", documents, "documents") as progress:
+
+        def report(more: Progress) -> None:
+            done.add(more)
+            progress.note(done.note(size))
+            progress.advance(more.documents)
+
         for shard in shards:
-            (counts,) = stage(pa.Table.from_pylist([shard.as_row()])).to_pylist()
-            failed += counts["failed"]
-            progress.note(f"{failed} failed" if failed else "")
-            progress.advance(counts["documents"])
+            stage.stage(shard.key, shard.sources, report)
 
 
 def embed_here(session: Session, job: EmbedJob) -> None:

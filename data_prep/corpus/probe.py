@@ -16,7 +16,9 @@ from cluster.keys import seed_of
 from cluster.records import Chunk
 from cluster.session import Session
 from cluster.vectors import SearchOptions
+from data_prep.chunking.token_map import TokenCounter
 from data_prep.corpus.chunk import titled
+from data_prep.documents.cutting import unreadable
 
 _AT_ONCE = 100
 _SHOWN = 3
@@ -37,8 +39,20 @@ def probe(session: Session, generation: Generation, sampled: Sequence[Chunk]) ->
         f"generation {generation.generation} of corpus {generation.corpus!r} did not become live: "
         f"{len(sampled) - len(lost)} of {len(sampled)} sampled chunks find themselves, "
         f"ingest.probe_recall asks for {recall:.0%}; not found: {examples}. The corpus is as before. "
-        "Check models.embedder and retrieval.top_k, or lower ingest.probe_recall"
+        + _cause(session, lost)
     )
+
+
+def _cause(session: Session, lost: Sequence[Chunk]) -> str:
+    """What is most likely wrong, and what to do."""
+    counter = TokenCounter(session.embedder.tokenizer())
+    told = unreadable(
+        counter.map("\n".join(chunk.text for chunk in lost)).unknown_share,
+        session.settings.models.embedder,
+    )
+    if told:
+        return f"Of what was not found, {told[0].text}"
+    return "Check models.embedder and retrieval.top_k, or lower ingest.probe_recall"
 
 
 def sample(ids: Collection[str], size: int, seed: str) -> list[str]:

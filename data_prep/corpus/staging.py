@@ -6,7 +6,7 @@ parses only the rest. Checkpoints by document would lose chunks of documents tha
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from cluster.models import model_id
 from cluster.objects import ObjectStore
 from cluster.records import Chunk, Document
 from cluster.session import Session
-from cluster.settings import Settings
+from cluster.settings import IngestSettings, Settings
 from data_prep.corpus.chunk import Chunker
 from data_prep.corpus.plan import Outcome
 from data_prep.corpus.tables import CHUNKS, chunk_table, get_tables, put_table
@@ -38,6 +38,11 @@ OUTCOMES = pa.schema([
     ("reason", pa.string()), ("notices", pa.string()),
 ])  # fmt: skip
 TITLE_CHARS = 300
+_MIB = 1024 * 1024
+# a shard holds a 64th of all bytes, so that large files are work for all processors, but neither so little
+# that shards outnumber documents nor so much that a kill costs many minutes
+_SHARE = 64
+_LEAST_BYTES, _MOST_BYTES = _MIB, 64 * _MIB
 _CHUNKS, _OUTCOMES = ".chunks.parquet", ".outcomes.parquet"
 
 
@@ -47,6 +52,11 @@ class Shard:
 
     key: str
     sources: tuple[Source, ...]
+
+    @property
+    def bytes(self) -> int:
+        """What there is to read; a row of Parquet counts as one."""
+        return sum(source.length for source in self.sources)
 
     def as_row(self) -> dict[str, str]:
         """For a trip through Ray Data."""
@@ -62,9 +72,11 @@ class Staging:
         self._root = f"{corpus_prefix(corpus)}/staging"
         self._prefix = f"{self._root}/{index}"
 
-    def shards(self, sources: Sequence[Source], size: int) -> list[Shard]:
-        """Shards of `size` sources in their order."""
-        groups = [tuple(sources[at : at + size]) for at in range(0, len(sources), size)]
+    def shards(self, sources: Sequence[Source], documents: int) -> list[Shard]:
+        """Shards in the order of the sources: at most `documents` each, and a fair share of the bytes."""
+        fair = sum(source.length for source in sources) // _SHARE
+        most = min(max(fair, _LEAST_BYTES), _MOST_BYTES)
+        groups = _groups(sources, documents, most)
         return [Shard(f"{self._prefix}/{_name(group)}", group) for group in groups]
 
     def put_tokenizer(self, tokenizer: "Tokenizer") -> str:
@@ -112,8 +124,30 @@ class StageTask:
     fingerprint: str
 
 
+@dataclass(slots=True)
+class Progress:
+    """What was staged: PDF pages, slides and sheets count as pages."""
+
+    documents: int = 0
+    failed: int = 0
+    pages: int = 0
+    bytes: int = 0
+
+    def add(self, more: "Progress") -> None:
+        """Count more."""
+        for name in ("documents", "failed", "pages", "bytes"):
+            setattr(self, name, getattr(self, name) + getattr(more, name))
+
+    def note(self, total_bytes: int) -> str:
+        """For people, beside the number of documents."""
+        parts = [f"{self.bytes / _MIB:.1f} of {total_bytes / _MIB:.1f} MiB"]
+        parts += [f"{self.pages} pages"] if self.pages else []
+        parts += [f"{self.failed} failed"] if self.failed else []
+        return ", ".join(parts)
+
+
 class StageShards:
-    """Callable on batches of shard rows; writes each shard, returns `documents` and `failed`."""
+    """Callable on batches of shard rows: writes each shard, returns its `Progress` as a row."""
 
     def __init__(self, task: StageTask) -> None:
         from tokenizers import Tokenizer
@@ -131,30 +165,42 @@ class StageShards:
             raise SettingsError(MISSING)  # else every PDF of the corpus would be a failed document
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        counts = [self._stage(row["key"], json.loads(row["sources"])) for row in batch.to_pylist()]
-        return pa.Table.from_pylist(counts)
+        rows = []
+        for row in batch.to_pylist():
+            done = Progress()
+            self.stage(
+                row["key"], [Source(**fields) for fields in json.loads(row["sources"])], done.add
+            )
+            rows.append(asdict(done))
+        return pa.Table.from_pylist(rows)
 
-    def _stage(self, key: str, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-        staged = [self._document(Source(**row)) for row in rows]
-        outcomes = [outcome for outcome, _ in staged]
-        chunks = (chunk for _, parts in staged for chunk in parts)
+    def stage(
+        self, key: str, sources: Sequence[Source], report: Callable[[Progress], None]
+    ) -> None:
+        """Write one shard; each document is reported when it is done."""
+        outcomes: list[Outcome] = []
+        chunks: list[Chunk] = []
+        for source in sources:
+            outcome, found, pages = self._document(source)
+            outcomes.append(outcome)
+            chunks.extend(found)
+            report(Progress(1, int(bool(outcome.reason)), pages, source.length))
         put_table(self._store, key + _CHUNKS, chunk_table(chunks))
         table = pa.Table.from_pylist([_row(outcome) for outcome in outcomes], schema=OUTCOMES)
         put_table(self._store, key + _OUTCOMES, table)
-        return {"documents": len(rows), "failed": sum(bool(o.reason) for o in outcomes)}
 
-    def _document(self, source: Source) -> tuple[Outcome, list[Chunk]]:
+    def _document(self, source: Source) -> tuple[Outcome, list[Chunk], int]:
         try:
             data = self._reader.read(source)
         except OSError as error:
-            return Outcome(source.doc_id, "", 0, f"cannot be read: {error}"), []
+            return Outcome(source.doc_id, "", 0, f"cannot be read: {error}"), [], 0
         try:
             parsed = self._sandbox.parse(data, source.format)
         except ParseError as error:
-            return Outcome(source.doc_id, source.content_hash, 0, str(error)), []
+            return Outcome(source.doc_id, source.content_hash, 0, str(error)), [], 0
         chunks = self._chunker.chunks(_document(source, parsed), parsed.spans)
         done = Outcome(source.doc_id, source.content_hash, len(chunks), notices=parsed.notices)
-        return done, chunks
+        return done, chunks, parsed.pages[-1][0] if parsed.pages else 0
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
@@ -165,6 +211,27 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 def _outcome(row: Mapping[str, Any]) -> Outcome:
     notices = tuple(Notice(**notice) for notice in json.loads(row["notices"]))
     return Outcome(**{**row, "notices": notices})
+
+
+def is_small(sources: Sequence[Source], settings: IngestSettings) -> bool:
+    """Whether so little is staged sooner in this process than by Ray, whose workers take seconds to start."""
+    size = sum(source.length for source in sources)
+    return len(sources) <= settings.local_documents and size <= settings.local_mib * _MIB
+
+
+def _groups(
+    sources: Sequence[Source], documents: int, most_bytes: int
+) -> Iterator[tuple[Source, ...]]:
+    group: list[Source] = []
+    size = 0
+    for source in sources:
+        if group and (len(group) == documents or size + source.length > most_bytes):
+            yield tuple(group)
+            group, size = [], 0
+        group.append(source)
+        size += source.length
+    if group:
+        yield tuple(group)
 
 
 def _document(source: Source, parsed: Parsed) -> Document:

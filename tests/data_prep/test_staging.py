@@ -12,7 +12,7 @@ from cluster.errors import SettingsError
 from cluster.objects import open_store
 from cluster.settings import IngestSettings, Settings, StoreSettings
 from data_prep.corpus.ledger import Entry, read_ledger, write_ledger
-from data_prep.corpus.staging import Shard, StageShards, StageTask, Staging
+from data_prep.corpus.staging import Progress, Shard, StageShards, StageTask, Staging, is_small
 from data_prep.corpus.tables import chunk_table, chunks_of
 from data_prep.documents.sources import Source, list_sources
 from tests.documents import (
@@ -55,6 +55,35 @@ def test_documents_become_chunks_and_failures_reasons(
     assert {chunk.doc_id for chunk in chunks} == outcomes.keys() - {"broken.pdf"}
     assert {chunk.title for chunk in chunks if chunk.doc_id == "spec.pdf"} == {"Spec"}
     assert sum(outcome.chunks for outcome in outcomes.values()) == len(chunks)
+
+
+def sized(name: str, mib: float) -> Source:
+    return Source(name, f"file:///{name}", name, "pdf", f"/{name}", 0, int(mib * 2**20))
+
+
+def test_large_files_get_shards_of_their_own_and_small_ones_share(staging: Staging) -> None:
+    reports = [sized(f"report-{n:02d}.pdf", 1.3) for n in range(14)]
+    notes = [sized(f"note-{n:03d}.md", 0.001) for n in range(150)]
+    shards = staging.shards([*reports, *notes], 64)
+    assert [len(shard.sources) for shard in shards] == [1] * 14 + [64, 64, 22]
+    assert [source for shard in shards for source in shard.sources] == [*reports, *notes]
+    again = staging.shards([*reports, *notes], 64)
+    assert [shard.key for shard in again] == [shard.key for shard in shards]
+
+
+def test_little_is_staged_here_and_much_by_ray_whether_by_number_or_by_bytes() -> None:
+    settings = IngestSettings()
+    assert is_small([sized("a.md", 0.1)] * 32, settings)
+    assert not is_small([sized("a.md", 0.1)] * 33, settings)
+    assert not is_small([sized("annual-report.pdf", 1.3)] * 14, settings)
+
+
+def test_progress_counts_documents_pages_and_bytes() -> None:
+    done = Progress()
+    done.add(Progress(1, 0, 120, 2**20))
+    done.add(Progress(1, 1, 0, 2**19))
+    assert done == Progress(2, 1, 120, 3 * 2**19)
+    assert done.note(3 * 2**20) == "1.5 of 3.0 MiB, 120 pages, 1 failed"
 
 
 HOSTILE = {
