@@ -97,8 +97,9 @@ class Cutter:
             counted.extend(self._tokens(text, list(reversed(halves))))
 
     def _tokens(self, text: str, spans: Sequence[tuple[int, int]]) -> list[int]:
-        pieces = [text[start:end] for start, end in spans]
-        return [len(e.ids) for e in self._tokenizer.encode_batch(pieces, add_special_tokens=False)]
+        # one by one: a batch would start threads, and there is a process like this one for every processor
+        encode = self._tokenizer.encode
+        return [len(encode(text[a:b], add_special_tokens=False).ids) for a, b in spans]
 
 
 class _Stretch:

@@ -9,6 +9,7 @@ import json
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,14 +32,23 @@ class TokenCounter:
         unknown = letters = 0
         for at, window in _windows(text):
             encoding = self.tokenizer.encode(window, add_special_tokens=False)
-            for id, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
-                letters += end - start
-                if id == self._unknown_id:
-                    unknown += end - start
-                    starts.extend(range(at + start, at + max(end, start + 1), _UNKNOWN_CHARS))
-                else:
-                    starts.append(max(at + start, starts[-1] if starts else 0))
+            spans = encoding.offsets
+            letters += sum([end - start for start, end in spans])
+            found = [at + start for start, _ in spans]
+            if self._unknown_id in encoding.ids:
+                strange = self._unknown(encoding.ids, spans)
+                unknown += sum([end - start for start, end in strange])
+                found = sorted(
+                    [*found, *(at + place for span in strange for place in _inside(*span))]
+                )
+            starts.extend(accumulate(found, max))
         return TokenMap(len(text), starts, unknown, letters)
+
+    def _unknown(
+        self, ids: Sequence[int], spans: Sequence[tuple[int, int]]
+    ) -> list[tuple[int, int]]:
+        pairs = zip(ids, spans, strict=True)
+        return [span for id, span in pairs if id == self._unknown_id]
 
 
 class TokenMap:
@@ -72,6 +82,11 @@ class TokenMap:
         """The first token of the last `tokens` before `end`."""
         at = max(0, bisect_left(self._starts, end) - tokens)
         return self._starts[at] if at < len(self._starts) else end
+
+
+def _inside(start: int, end: int) -> range:
+    """Where a word that is not known counts as one more token."""
+    return range(start + _UNKNOWN_CHARS, end, _UNKNOWN_CHARS)
 
 
 def _windows(text: str) -> Iterator[tuple[int, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from cluster.errors import SettingsError
 from cluster.settings import ChunkSettings, IngestSettings
@@ -264,3 +264,36 @@ def test_spans_of_a_text_that_takes_too_long_are_stopped_with_the_parser(
     with pytest.raises(ParseError, match=r"took longer than 0\.5 s"):
         sandbox.parse(b"word " * 4_000_000, "text")
     sandbox.close()
+
+
+def _byte_pairs() -> Tokenizer:
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    made.train_from_iterator(
+        ["the lamp has seven bolts " * 9],
+        trainers.BpeTrainer(vocab_size=300, initial_alphabet=alphabet),
+    )
+    return made
+
+
+def _unigram() -> Tokenizer:
+    made = Tokenizer(models.Unigram())
+    made.normalizer = normalizers.NFKC()
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(vocab_size=60, unk_token="<unk>", special_tokens=["<unk>"])
+    made.train_from_iterator(["the lamp has seven bolts " * 9], trainer)
+    return made
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=TEXTS, family=st.sampled_from(["byte pairs", "unigram"]))
+def test_spans_fit_embedders_of_other_families(text: str, family: str) -> None:
+    made = _byte_pairs() if family == "byte pairs" else _unigram()
+    spans = cutter_for(made, 80, SMALL).cut(text, (), True, separate=False).spans
+    covered = {at for span in spans for at in range(span.start, span.end)}
+    assert all(text[at].isspace() for at in set(range(len(text))) - covered)
+    for span in spans:
+        piece = text[span.start : span.end]
+        assert span.tokens == len(made.encode(piece, add_special_tokens=False).ids)
+        assert span.tokens <= SMALL.tokens or len(piece) == 1
