@@ -14,7 +14,7 @@ from data_prep.documents.formats.layout import load_models, parse_layout
 from data_prep.documents.formats.office import parse_docx, parse_pptx, parse_xlsx
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf import parse_pdf
-from data_prep.documents.formats.rows import parse_csv
+from data_prep.documents.formats.tables.delimited import parse_csv
 from data_prep.documents.formats.text import parse_markdown, parse_text
 
 

@@ -18,7 +18,7 @@ from data_prep.documents.formats.parsed import (
     first_heading,
     join_pages,
 )
-from data_prep.documents.formats.rows import paragraphs
+from data_prep.documents.formats.tables.rows import paragraphs
 
 _SLIDE = re.compile(r"^<!-- Slide number: (\d+) -->$", re.MULTILINE)
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]*)\)")
