@@ -1,13 +1,9 @@
-"""Word, PowerPoint and Excel files, after a check that they are safe to unpack.
-
-Word and PowerPoint become Markdown by markitdown. Excel is read cell by cell: a data frame in between
-would turn the year 2011 of a column with gaps into 2011.0, which no quote finds again.
-"""
+"""Word and PowerPoint files as Markdown, by markitdown, after a check that they are safe to unpack."""
 
 import io
 import re
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from data_prep.documents.formats.archive import check_archive
 from data_prep.documents.formats.parsed import (
@@ -18,7 +14,6 @@ from data_prep.documents.formats.parsed import (
     first_heading,
     join_pages,
 )
-from data_prep.documents.formats.tables.rows import paragraphs
 
 _SLIDE = re.compile(r"^<!-- Slide number: (\d+) -->$", re.MULTILINE)
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]*)\)")
@@ -46,31 +41,6 @@ def parse_pptx(data: bytes) -> Parsed:
     title = next((found for slide in slides if (found := first_heading(slide))), "")
     joined = join_pages(title, slides, {"slides": len(slides)})
     return replace(joined, markdown=True, separate=True)
-
-
-def parse_xlsx(data: bytes) -> Parsed:
-    """Every sheet as a headed list of rows; a sheet's number is its page. Formulas give their result."""
-    import openpyxl
-
-    check_archive(data)
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        sheets = [_sheet(sheet) for sheet in book.worksheets]
-        title = clean(book.properties.title or "")
-    except FAULTS as error:
-        raise ParseError(f"Excel file is damaged: {_short(error)}") from error
-    joined = join_pages(title, sheets, {"sheets": len(sheets)})
-    return replace(joined, markdown=True, separate=True)
-
-
-def _sheet(sheet: Any) -> str:
-    sheet.reset_dimensions()  # the size that a sheet declares may be a billion empty cells
-    rows = (
-        ["" if value is None else str(value) for value in row]
-        for row in sheet.iter_rows(values_only=True)
-    )
-    found = list(paragraphs(rows))
-    return clean("\n\n".join([f"# {sheet.title}", *found])) if found else ""
 
 
 def _markdown(data: bytes, kind: Literal["docx", "pptx"]) -> str:

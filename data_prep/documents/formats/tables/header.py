@@ -99,13 +99,22 @@ def fill_groups(rows: Sequence[Row]) -> list[Row]:
 def fits(row: Row, kinds: Sequence[Kind]) -> bool:
     """Whether a row has nothing in columns of numbers, dates or truth values that is not such."""
     cells = zip(row, kinds, strict=False)
-    return all(at not in TYPED or kind(cell) in {at, "missing"} for cell, at in cells)
+    return all(
+        at not in TYPED or kind(cell) in {at, "missing"} or _covered(cell) for cell, at in cells
+    )
 
 
 def kinds_of(rows: Sequence[Row]) -> list[Kind]:
     """The kind of each column."""
     width = max(map(len, rows), default=0)
-    return [column_kind(row[at] for row in rows if at < len(row)) for at in range(width)]
+    return [
+        column_kind(row[at] for row in rows if at < len(row) and not _covered(row[at]))
+        for at in range(width)
+    ]
+
+
+def _covered(cell: str) -> bool:
+    return isinstance(cell, Covered)
 
 
 def _extent(row: Row) -> int:
