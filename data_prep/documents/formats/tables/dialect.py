@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from data_prep.documents.formats.tables.cells import kind
+from data_prep.documents.formats.tables.cells import TYPED, kind
 
 DELIMITERS = ",;\t|^"
+_BLANK = " "  # a delimiter of columns of numbers only, as anything else may be a sentence
 _SAMPLE_CHARS = 1 << 16
 _SAMPLE_ROWS = 400
 _SCORED_ROWS = 120
@@ -29,6 +30,7 @@ _REMAINS = {
     for mark in DELIMITERS
 }
 _PROSE, _PROSE_MARK = 0.8, re.compile(r"(?<!\d)[,;](?=(\s)|.)|[,;](?=(\s)|\D)")
+_NUMBERS = 0.6  # share of cells that are numbers where blanks are the delimiters
 _SINGLE, _SINGLE_TORN = 0.4, 0.05
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 NONE = "\x1f"  # the delimiter of a file of one column
@@ -96,17 +98,17 @@ def _candidates(sample: str, marks: str) -> Iterator[Dialect]:
     for mark in marks:
         if mark in sample:
             yield Dialect(mark)
-            if f'{mark} "' in sample:
-                yield Dialect(mark, spaced=True)
-            if '\\"' in sample:
-                yield Dialect(mark, escape=True)
-            if "'" in sample:
-                yield Dialect(mark, "'")
-            if "\\'" in sample:
-                yield Dialect(mark, "'", escape=True)
-            yield Dialect(mark, "")
-            if f"\\{mark}" in sample:
-                yield Dialect(mark, "", escape=True)
+            variants = {
+                f'{mark} "': Dialect(mark, spaced=True),
+                '\\"': Dialect(mark, escape=True),
+                "'": Dialect(mark, "'"),
+                "\\'": Dialect(mark, "'", escape=True),
+                mark: Dialect(mark, ""),
+                f"\\{mark}": Dialect(mark, "", escape=True),
+            }
+            yield from (dialect for found, dialect in variants.items() if found in sample)
+    if marks == DELIMITERS:
+        yield Dialect(_BLANK, spaced=True)
 
 
 def _read(sample: str, dialect: Dialect, whole: bool) -> list[list[str]] | None:
@@ -125,16 +127,24 @@ def _read(sample: str, dialect: Dialect, whole: bool) -> list[list[str]] | None:
 
 def _score(rows: Sequence[Sequence[str]], delimiter: str) -> float:
     """From 0 to 1: rows of equal width, times cells that look whole."""
-    every = [row for row in rows if row]
+    every = [row for row in rows if row and not row[0].startswith("#")] or [
+        row for row in rows if row
+    ]
     table = every if delimiter in ",;" and _is_prose(every) else _trimmed(every)
     width, count = Counter(map(len, table)).most_common(1)[0] if table else (1, 0)
     if width < 2:
         return 0.0
     cells = [cell for row in table[:_SCORED_ROWS] for cell in row]
+    if delimiter == _BLANK and (count < len(every) or _typed_share(cells) < _NUMBERS):
+        return 0.0
     quoted = sum(1 for cell in cells if _QUOTED.fullmatch(cell))
     tight = quoted >= min(len(table), _SCORED_ROWS) or all(map(_QUOTED.fullmatch, table[0]))
     goodness = sum(_goodness(cell, delimiter, tight) for cell in cells) / len(cells)
     return count / len(every) * count / len(table) * goodness
+
+
+def _typed_share(cells: Sequence[str]) -> float:
+    return sum(1 for cell in cells if kind(cell) in TYPED) / len(cells)
 
 
 def _is_prose(rows: Sequence[Sequence[str]]) -> bool:

@@ -8,12 +8,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from statistics import median
 
 from data_prep.documents.formats.tables.cells import TYPED, Kind, column_kind, kind, squeeze
 
 Row = Sequence[str]
 SAMPLE = 50  # rows that decide
+_HEADER_ROWS = 4  # at most
 _PREAMBLE = 20  # rows above a header at most
+_NAMED_SHARE = 0.5  # of the columns of most rows that a header reaches over
 _ALIKE = 3  # rows of data above what looks like a header
 _LONGEST_NAME = 120  # characters
 _NAMELESS = re.compile(r"|Unnamed: \d+(?:_level_\d+)?")  # as pandas writes a gap
@@ -51,10 +54,15 @@ def find_header(rows: Sequence[Row]) -> Layout | None:
     width = max((_extent(row) for row in rows), default=0)
     if len(rows) < 2 or width < 2:
         return _column_header(rows)
+    least = max(2, _NAMED_SHARE * median(map(_extent, rows)))
     for place in range(min(_PREAMBLE, len(rows) - 1)):
-        if filled(rows[place]) > 1 and _evidence(rows[place], rows[place + 1 :]) > 0:
+        if (
+            _extent(rows[place]) >= least
+            and filled(rows[place]) > 1
+            and _evidence(rows[place], rows[place + 1 :]) > 0
+        ):
             if place and _is_data(rows[:place], rows[place:]):
-                return None
+                break
             return _whole(rows, place)
     return _wordy(rows, width)
 
@@ -131,14 +139,17 @@ def _column_header(rows: Sequence[Row]) -> Layout | None:
 
 
 def _whole(rows: Sequence[Row], place: int) -> Layout:
-    """A header with its further rows below and the row of groups above."""
+    """A header with its further rows below and the rows of groups above.
+
+    The fullest of the rows that look like a header is the one; above it may stand remarks.
+    """
     last = place + 1
-    while last < min(place + 3, len(rows) - 1) and _goes_on(rows, place, last):
+    while last < min(place + _HEADER_ROWS, len(rows) - 1) and _goes_on(rows, place, last):
         last += 1
-    first = place
-    while first and place - first < 2 and _is_group(rows[first - 1], rows[first]):
+    first = max(range(place, last), key=lambda at: filled(rows[at]))
+    while first and _is_group(rows[first - 1], rows[first]):
         first -= 1
-    return Layout(first, last)
+    return Layout(max(first, last - _HEADER_ROWS), last)
 
 
 def _goes_on(rows: Sequence[Row], place: int, at: int) -> bool:
@@ -161,6 +172,8 @@ def _is_group(outer: Row, inner: Row) -> bool:
         return True
     names = [squeeze(cell) for cell in inner if cell.strip()]
     gaps = any(o.strip() and not i.strip() for o, i in zip(outer, inner, strict=False))
+    if filled(outer) == filled(inner) > 2 and not any(kind(cell) in TYPED for cell in outer):
+        return True
     return not outer[0].strip() or len(set(names)) < len(names) or gaps
 
 
@@ -183,7 +196,9 @@ def _vote(cell: str, column: Kind, run: bool, below: Sequence[str]) -> float:
         return 0.0
     if column in TYPED:
         if found in TYPED:
-            return 1.0 if run and found == "number" else (0.5 if found != column else -1.0)
+            if run and found == "number":
+                return 1.0
+            return -1.0 if found == column else 0.5 * (len(below) > 1)
         return 1.0
     if found in TYPED:
         return 0.5 if len(below) > 2 and not any(kind(other) in TYPED for other in below) else 0.0

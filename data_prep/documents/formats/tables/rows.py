@@ -24,7 +24,7 @@ from data_prep.documents.formats.tables.header import (
 )
 
 _NOTE = re.compile(
-    r"(?:sources?|quellen?|notes?|anmerkung(?:en)?|hinweis|stand|as of|remarks?|fußnote)\b|[*†‡¹²³]",
+    r"(?:sources?|quellen?|notes?|anmerkung(?:en)?|hinweis|stand|as of|remarks?|fußnote)\b|[*†‡¹²³#]",
     re.IGNORECASE,
 )
 _LONG_NOTE = 60  # characters of a first cell that stands alone in its row
