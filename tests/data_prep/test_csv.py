@@ -2,10 +2,13 @@
 
 import csv
 import io
+import time
 import tracemalloc
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data_prep.documents.formats.tables.delimited import parse_csv, read_rows
 from tests.delimited import written
@@ -74,6 +77,25 @@ def test_delimiter_and_quotes_are_found_beside_marks_of_the_text(
     text: str, rows: list[list[str]]
 ) -> None:
     assert rows_of(text) == rows
+
+
+@given(st.text("ab1;,|\t\"' \\\n.", max_size=80))
+def test_any_text_is_read_and_keeps_its_letters(text: str) -> None:
+    found = "".join(cell for row in read_rows(text) for cell in row)
+    assert all(found.count(letter) == text.count(letter) for letter in "ab1")
+
+
+@pytest.mark.parametrize(
+    "piece", ['"', "'", ",", '";"\n', '"a\n', "a;b,c|d\te^f\n", "word " * 50, '\\"']
+)
+def test_hostile_text_is_read_in_time_of_its_size(piece: str) -> None:
+    def seconds(size: int) -> float:
+        text = piece * (size // len(piece))
+        begin = time.process_time()
+        parse_csv(text.encode() + b"x")
+        return time.process_time() - begin
+
+    assert seconds(1 << 20) < 8 * seconds(1 << 18) + 1
 
 
 def test_quote_that_opens_far_below_the_sample_does_not_swallow_the_rest() -> None:

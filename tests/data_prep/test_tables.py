@@ -117,6 +117,29 @@ def test_blank_rows_inside_a_table_do_not_end_its_header() -> None:
     ]
 
 
+def test_tables_side_by_side_keep_their_own_rows() -> None:
+    lines = ["Part,Price,,Person,Room", "bolt,3,,Mia,12", "nut,4,,Tom,14", "pin,5,,,", "cap,6,,,"]
+    assert found(*lines) == [
+        "Part: bolt | Price: 3",
+        "Part: nut | Price: 4",
+        "Part: pin | Price: 5",
+        "Part: cap | Price: 6",
+        "Person: Mia | Room: 12",
+        "Person: Tom | Room: 14",
+    ]
+
+
+def test_title_above_a_table_with_an_empty_column_does_not_part_it() -> None:
+    lines = ["Staff of ACME,,,,", "Name,Role,,City,Land", "Mia,chef,,Bonn,DE", "Tom,cook,,Nice,FR"]
+    assert found(*lines)[1] == "Name: Mia | Role: chef | City: Bonn | Land: DE"
+
+
+def test_empty_column_between_years_does_not_part_a_table() -> None:
+    assert found("In millions,2024,,2023,", "Sales,5,,4,", "Costs,3,,2,", "Tax,1,,1,")[0] == (
+        "In millions: Sales | 2024: 5 | 2023: 4"
+    )
+
+
 def test_notes_below_a_table_are_no_rows_of_it() -> None:
     table = ["Article,Price,Stock", "Lamp,12,3", "Chair,40,4"]
     assert found(*table, "Source: ACME,,")[-1] == "Source: ACME"
@@ -144,6 +167,12 @@ def test_rows_are_read_as_they_are_needed() -> None:
     endless = (["Lamp", str(number)] for number in range(10**12))
     assert len(list(islice(paragraphs(endless), 1000))) == 1000
     assert next(paragraphs(repeat(["a", "1"])), "") == "a\n1"
+
+
+@given(st.lists(st.lists(st.sampled_from(["", "a", "b c", "1", "2024"]), max_size=7), max_size=70))
+def test_no_cell_of_a_sparse_grid_is_lost(rows: list[list[str]]) -> None:
+    text = "\n".join(paragraphs(rows))
+    assert all(cell in text for row in rows for cell in row)
 
 
 @given(st.lists(st.lists(st.text("ab1,.: \n%-", max_size=5), max_size=5), max_size=12))

@@ -108,7 +108,7 @@ class Grid:
             return ""
         if kind == "d":
             return _MIDNIGHT.sub("", value)
-        if kind != "n":
+        if kind != "n" or (style is None and value.isdigit()):
             return value
         formats = self.book.formats
         code = formats[int(style)] if style and int(style) < len(formats) else GENERAL

@@ -46,6 +46,11 @@ def filled(row: Row) -> int:
     return sum(1 for cell in row if cell.strip() and not isinstance(cell, Covered))
 
 
+def is_filled(row: Row) -> bool:
+    """Whether a row holds anything of its own."""
+    return any(cell.strip() and not isinstance(cell, Covered) for cell in row)
+
+
 def find_header(rows: Sequence[Row]) -> Layout | None:
     """The header among the first rows of a block; None when all of them are data.
 

@@ -41,6 +41,7 @@ _MAX_DECIMALS = 30
 Show = Callable[[float], str]
 
 
+@lru_cache(maxsize=1 << 14)
 def shown(number: str, code: str, mac: bool = False) -> str:
     """A stored number as its format code shows it; `mac` counts days from 1904. Text stays."""
     try:

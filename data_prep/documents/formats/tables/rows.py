@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, groupby, islice
 
+from data_prep.documents.formats.tables.bands import beside
 from data_prep.documents.formats.tables.cells import TYPED, Kind, kind, squeeze
 from data_prep.documents.formats.tables.header import (
     SAMPLE,
@@ -19,6 +20,7 @@ from data_prep.documents.formats.tables.header import (
     filled,
     find_header,
     fits,
+    is_filled,
     kinds_of,
     names_of,
 )
@@ -45,15 +47,24 @@ class _Table:
         """A row of data, or a note between such rows; empty for the header once more."""
         if filled(row) == 1 and self._is_note(row):
             return plain(row)
-        if _key(row) == self.header[-1]:
+        if self._is_header(row):
             return ""
-        self.used.update(at for at, cell in enumerate(row) if cell.strip())
+        self.use(row)
         return named(self.names, row)
+
+    def use(self, row: Row) -> None:
+        """Remember which columns have a value."""
+        if len(self.used) < len(self.names):
+            self.used.update(at for at, cell in enumerate(row) if cell.strip())
 
     def unused(self) -> str:
         """The names of columns without a value, which no row says."""
         names = (name for at, name in enumerate(self.names) if at not in self.used)
         return "\n".join(name for name in names if name)
+
+    def _is_header(self, row: Row) -> bool:
+        header = self.header[-1]
+        return bool(header) and squeeze(row[0]) == header[0] and _key(row) == header
 
     def _is_note(self, row: Row) -> bool:
         cell = next(cell for cell in row if cell.strip())
@@ -73,7 +84,7 @@ def paragraphs(rows: Iterable[Sequence[str]], header_rows: int | None = None) ->
     that have no value at all are a paragraph below their table.
     """
     if header_rows is not None:
-        whole = (row for row in rows if filled(row))
+        whole = filter(is_filled, rows)
         return filter(None, _known(whole, header_rows))
     return filter(None, _found(rows))
 
@@ -81,10 +92,16 @@ def paragraphs(rows: Iterable[Sequence[str]], header_rows: int | None = None) ->
 def _found(rows: Iterable[Row]) -> Iterator[str]:
     table: _Table | None = None
     held: list[Row] = []  # a lone row may be the header of what comes below the next blank row
-    for some, block in groupby(rows, lambda row: filled(row) > 0):
+    for some, block in groupby(rows, is_filled):
         if not some:
             continue
-        head = list(islice(block, SAMPLE))
+        rest = iter(block)
+        head = list(islice(rest, SAMPLE))
+        bands = beside(head)
+        if bands:
+            yield from _side_by_side([*held, *head, *rest], bands)
+            held, table = [], None
+            continue
         if held and _is_header_of(held[0], head):
             head = held + head
         else:
@@ -98,10 +115,16 @@ def _found(rows: Iterable[Row]) -> Iterator[str]:
             yield table.unused()
         table = after
         yield from map(plain, above)
-        for row in chain(below, block):
+        for row in chain(below, rest):
             yield plain(row) if table is None else table.paragraph(row)
     yield from map(plain, held)
     yield table.unused() if table is not None else ""
+
+
+def _side_by_side(rows: Sequence[Row], bands: Sequence[slice]) -> Iterator[str]:
+    """The rows of tables that stand side by side, one table after another."""
+    for band in bands:
+        yield from _found(row[band] for row in rows)
 
 
 def _is_header_of(row: Row, head: Sequence[Row]) -> bool:
@@ -134,7 +157,7 @@ def _known(rows: Iterator[Row], header_rows: int) -> Iterator[str]:
         return
     table = _table(header, [])
     for row in chain([first], rows):
-        table.used.update(at for at, cell in enumerate(row) if cell.strip())
+        table.use(row)
         yield named(table.names, row)
     yield table.unused()
 
