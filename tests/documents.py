@@ -1,7 +1,9 @@
 """Documents for tests: real PDF and Office files made by hand, and a small mixed folder."""
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -171,3 +173,15 @@ def _plain_pdf(pages: list[list[str]]) -> bytes:
     size = len(objects) + 1
     tail = f"trailer << /Size {size} /Root 1 0 R >>\nstartxref\n{len(body)}\n%%EOF\n"
     return (body + f"xref\n0 {size}\n0000000000 65535 f \n{table}{tail}").encode("latin-1")
+
+
+def png() -> bytes:
+    """A picture of one white pixel."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        whole = kind + data
+        return struct.pack(">I", len(data)) + whole + struct.pack(">I", zlib.crc32(whole))
+
+    size = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+    pixel = zlib.compress(b"\0\xff")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", pixel) + chunk(b"IEND", b"")

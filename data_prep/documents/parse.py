@@ -11,10 +11,12 @@ from importlib import import_module
 from data_prep.documents.formats.html import parse_html
 from data_prep.documents.formats.kinds import Format, true_format
 from data_prep.documents.formats.layout import load_models, parse_layout
-from data_prep.documents.formats.office import parse_docx, parse_pptx, parse_xlsx
+from data_prep.documents.formats.office import parse_docx
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf import parse_pdf
-from data_prep.documents.formats.rows import parse_csv
+from data_prep.documents.formats.slides import parse_pptx
+from data_prep.documents.formats.tables.delimited import parse_csv
+from data_prep.documents.formats.tables.sheet import parse_xlsx
 from data_prep.documents.formats.text import parse_markdown, parse_text
 
 
@@ -57,8 +59,8 @@ _LIBRARIES: Mapping[Format, tuple[str, ...]] = {
     "html": ("trafilatura",),
     "pdf": ("pypdf",),
     "docx": ("markitdown.converters",),
-    "pptx": ("markitdown.converters",),
-    "xlsx": ("openpyxl",),
+    "pptx": ("pptx",),
+    "xlsx": ("lxml.etree",),
 }
 _PARSERS: Mapping[Format, Callable[[bytes], Parsed]] = {
     "markdown": parse_markdown,

@@ -15,7 +15,7 @@ Format = Literal["markdown", "html", "pdf", "docx", "pptx", "xlsx", "csv", "text
 SUFFIXES: dict[str, Format] = {
     ".md": "markdown", ".markdown": "markdown", ".txt": "text", ".text": "text", ".csv": "csv",
     ".tsv": "csv", ".html": "html", ".htm": "html", ".xhtml": "html", ".pdf": "pdf",
-    ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx",
+    ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx", ".xlsm": "xlsx", ".xltx": "xlsx",
 }  # fmt: skip
 # what lies beside pages and is no document: pictures, sounds, fonts, styles, scripts
 COMPANIONS = frozenset((

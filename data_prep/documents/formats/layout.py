@@ -17,6 +17,7 @@ from data_prep.documents.formats.parsed import (
     first_heading,
     join_pages,
 )
+from data_prep.documents.formats.tables.markdown import spell_out_tables
 
 if TYPE_CHECKING:
     from docling.document_converter import DocumentConverter
@@ -38,7 +39,9 @@ def parse_layout(data: bytes) -> Parsed:
         stream = DocumentStream(name="document.pdf", stream=io.BytesIO(data))
         document = _converter().convert(stream).document
         texts = [
-            clean(document.export_to_markdown(page_no=number, **_VERBATIM)).strip()
+            spell_out_tables(
+                clean(document.export_to_markdown(page_no=number, **_VERBATIM)).strip()
+            )
             for number in range(1, max(document.pages, default=0) + 1)
         ]
     except (BaseError, RuntimeError, *FAULTS) as error:

@@ -1,0 +1,1 @@
+"""Tables of any format: rows become paragraphs of `column: value` lines."""
