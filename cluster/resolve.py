@@ -113,13 +113,19 @@ def parse_value(dotted: str, text: str) -> Any:
         return text  # the type check that follows names the key and what is allowed
 
 
-def _is_text(dotted: str) -> bool:
+def _kind_of(dotted: str) -> Any:
+    """The declared type of a setting or section; None for what is not declared."""
     kind: Any = Settings
     for part in dotted.split("."):
         fields = getattr(kind, "model_fields", {})
         if part not in fields:
-            return False
+            return None
         kind = fields[part].annotation
+    return kind
+
+
+def _is_text(dotted: str) -> bool:
+    kind = _kind_of(dotted)
     members = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
     return any(member in (str, SecretStr, Path) for member in members)
 
@@ -129,10 +135,14 @@ def _is_secret(dotted: str) -> bool:
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested sections -> dotted keys, as flags and `load_settings` have them."""
+    """Nested sections -> dotted keys, as flags and `load_settings` have them.
+
+    A setting whose value is a mapping keeps it whole: its keys may have dots, such as `.md`.
+    """
     flat: dict[str, Any] = {}
     for key, value in tree.items():
-        if isinstance(value, dict) and value:
+        is_section = isinstance(value, dict) and get_origin(_kind_of(f"{prefix}{key}")) is not dict
+        if is_section and value:
             flat.update(flatten(value, f"{prefix}{key}."))
         else:
             flat[f"{prefix}{key}"] = value

@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from cluster.formats import SuffixFormats
 from cluster.records import Metric
 from cluster.sections import Fraction
 from cluster.sections import Section as Section
@@ -96,7 +97,8 @@ class IngestSettings(Section):
     `embed_gpus` is per embedding actor; without, the actors share the CPUs between them.
     A document may take a parser `parse_timeout_s` and `parse_memory_mib`, then it fails with a reason.
     `pdf_parser` docling needs the `docs` extra. `text_column` and `id_column` name columns of Parquet
-    and JSONL records; empty means the usual names.
+    and JSONL records; empty means the usual names. `suffixes` says how files are read whose suffix means
+    nothing to us or something else, such as `{".story": "markdown", ".bak": "ignore"}`.
     `milvus_writers` write at once, but on Milvus Lite always one. A generation becomes live when
     `probe_recall` of `probe_chunks` sampled chunks find themselves. `keep_generations` are kept, beside
     the pinned ones and those that training sets refer to.
@@ -116,6 +118,7 @@ class IngestSettings(Section):
     pdf_parser: Literal["pypdf", "docling"] = "pypdf"
     text_column: str = ""
     id_column: str = ""
+    suffixes: SuffixFormats = Field({})
     milvus_writers: int = Field(4, ge=1)
     probe_chunks: int = Field(100, ge=0)
     probe_recall: Fraction = 0.9

@@ -44,8 +44,8 @@ LIGHT = [
 HEAVY = {"ray", "torch", "transformers", "peft", "pymilvus", "sentence_transformers", "pandas"}
 CLUSTER = {
     "__init__", "__main__", "adapters", "api_calls", "artifacts", "cli", "config_cli", "console", "corpora",
-    "datasets", "doctor", "doctor_cli", "embedder", "environment", "errors", "keys", "leases", "lora",
-    "mapped_rows", "memory", "milvus_calls", "milvus_lite", "models",
+    "datasets", "doctor", "doctor_cli", "embedder", "environment", "errors", "formats", "keys", "leases",
+    "lora", "mapped_rows", "memory", "milvus_calls", "milvus_lite", "models",
     "objects", "objects_local", "objects_s3", "options", "pointers", "prompts", "quotes", "records",
     "rerank", "resolve", "retrieval", "rows", "runtime", "search_cli", "sections", "session", "set_settings",
     "settings", "train_settings", "trained_models", "vectors",

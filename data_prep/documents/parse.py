@@ -6,18 +6,38 @@ parser nor a sandbox.
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 
 from data_prep.documents.formats.html import parse_html
 from data_prep.documents.formats.kinds import Format, true_format
 from data_prep.documents.formats.layout import load_models, parse_layout
+from data_prep.documents.formats.markup.asciidoc import parse_asciidoc
+from data_prep.documents.formats.markup.latex import parse_latex
+from data_prep.documents.formats.markup.man import parse_man
+from data_prep.documents.formats.markup.org import parse_org
+from data_prep.documents.formats.markup.rest import parse_rest
+from data_prep.documents.formats.markup.rtf import parse_rtf
+from data_prep.documents.formats.markup.texinfo import parse_texinfo
 from data_prep.documents.formats.office import parse_docx
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf import parse_pdf
+from data_prep.documents.formats.plain.binary_data import without_binary_data
+from data_prep.documents.formats.plain.compressed import unpack
+from data_prep.documents.formats.plain.markdown import parse_markdown, parse_mdx
+from data_prep.documents.formats.plain.text import (
+    parse_code,
+    parse_config,
+    parse_subtitles,
+    parse_text,
+)
 from data_prep.documents.formats.slides import parse_pptx
+from data_prep.documents.formats.structured.mail import parse_mail, parse_mailbox
+from data_prep.documents.formats.structured.notebook import parse_notebook
+from data_prep.documents.formats.structured.values import parse_json
+from data_prep.documents.formats.structured.xml import parse_xml
 from data_prep.documents.formats.tables.delimited import parse_csv
 from data_prep.documents.formats.tables.sheet import parse_xlsx
-from data_prep.documents.formats.text import parse_markdown, parse_text
 
 
 def parse_bytes(data: bytes, named: Format, pdf_parser: str = "pypdf") -> Parsed:
@@ -25,9 +45,13 @@ def parse_bytes(data: bytes, named: Format, pdf_parser: str = "pypdf") -> Parsed
 
     `pdf_parser` is `ingest.pdf_parser`. Anything else that a parser raises is a fault of ours.
     """
+    data = unpack(data)
     format = true_format(named, data)
     parser = parse_layout if format == "pdf" and pdf_parser == "docling" else _PARSERS[format]
     parsed = parser(data)
+    if not parsed.pages:  # else offsets of pages would have to move along
+        text, notices = without_binary_data(parsed.text)
+        parsed = replace(parsed, text=text, notices=(*parsed.notices, *notices))
     if not parsed.text.strip():
         raise ParseError("holds no text")
     return parsed
@@ -36,7 +60,7 @@ def parse_bytes(data: bytes, named: Format, pdf_parser: str = "pypdf") -> Parsed
 def prepare(data: bytes, named: Format, pdf_parser: str = "pypdf") -> None:
     """Load the libraries that `parse_bytes` will need: seconds that no document is to blame for."""
     try:
-        format = true_format(named, data)
+        format = true_format(named, unpack(data))
     except ParseError:
         return
     if format == "pdf" and pdf_parser == "docling":
@@ -56,6 +80,10 @@ def parse_record(data: bytes) -> Parsed:
 
 
 _LIBRARIES: Mapping[Format, tuple[str, ...]] = {
+    "rtf": ("striprtf.striprtf",),
+    "xml": ("lxml.etree",),
+    "mail": ("trafilatura",),
+    "mailbox": ("trafilatura",),
     "html": ("trafilatura",),
     "pdf": ("pypdf",),
     "docx": ("markitdown.converters",),
@@ -64,6 +92,22 @@ _LIBRARIES: Mapping[Format, tuple[str, ...]] = {
 }
 _PARSERS: Mapping[Format, Callable[[bytes], Parsed]] = {
     "markdown": parse_markdown,
+    "mdx": parse_mdx,
+    "rst": parse_rest,
+    "asciidoc": parse_asciidoc,
+    "org": parse_org,
+    "latex": parse_latex,
+    "texinfo": parse_texinfo,
+    "man": parse_man,
+    "rtf": parse_rtf,
+    "xml": parse_xml,
+    "code": parse_code,
+    "config": parse_config,
+    "subtitles": parse_subtitles,
+    "json": parse_json,
+    "notebook": parse_notebook,
+    "mail": parse_mail,
+    "mailbox": parse_mailbox,
     "text": parse_text,
     "html": parse_html,
     "csv": parse_csv,

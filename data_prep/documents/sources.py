@@ -20,7 +20,7 @@ import pyarrow as pa
 from cluster.errors import InputError
 from cluster.settings import IngestSettings, StoreSettings
 from data_prep.documents import record_files
-from data_prep.documents.formats.kinds import COMPANIONS, SUFFIXES, Format
+from data_prep.documents.formats.kinds import Format, companion_suffixes, named_format
 from data_prep.documents.locations import Found, find, open_bytes
 from data_prep.documents.record_files import MAX_ID_BYTES, Columns, Row
 
@@ -64,7 +64,7 @@ class Failure:
 class Listing:
     """Everything found: sources in the order of their files, so that neighbours are read together.
 
-    `ignored` counts, by suffix, what lay beside documents and is none (`COMPANIONS`).
+    `ignored` counts, by suffix, what lay beside documents and is none (see `companion_suffixes`).
     """
 
     sources: tuple[Source, ...]
@@ -78,11 +78,11 @@ def list_sources(location: str, ingest: IngestSettings, store: StoreSettings) ->
     `doc_id` is the path below the folder, the file name, or the record's id. Raises InputError when there
     is nothing to read at all, UnavailableError when S3 does not answer.
     """
-    files, ignored = _documents_of(find(location, store))
+    files, ignored = _documents_of(find(location, store), ingest.suffixes)
     if all(_suffix(file.name) in record_files.SUFFIXES for file in files):
         listed = list(_Records(ingest, store).list(files))
     else:
-        listed = [_document(file, ingest.max_file_mib) for file in files]
+        listed = [_document(file, ingest) for file in files]
     if not listed:
         raise InputError(f"{location!r} is empty: expected one JSON record a line, or rows")
     sources = [item for item in listed if isinstance(item, Source)]
@@ -94,26 +94,29 @@ def list_sources(location: str, ingest: IngestSettings, store: StoreSettings) ->
     )
 
 
-def _documents_of(found: list[Found]) -> tuple[list[Found], Counter[str]]:
+def _documents_of(
+    found: list[Found], suffixes: Mapping[str, str]
+) -> tuple[list[Found], Counter[str]]:
     """What is no companion of documents, and how many are; all of them where there is nothing else."""
     kinds = [_suffix(file.name.removesuffix(".gz")) for file in found]
-    files = [file for file, kind in zip(found, kinds, strict=True) if kind not in COMPANIONS]
+    beside = companion_suffixes(kinds, suffixes)
+    files = [file for file, kind in zip(found, kinds, strict=True) if kind not in beside]
     if not files:
         return found, Counter()
-    return files, Counter(kind for kind in kinds if kind in COMPANIONS)
+    return files, Counter(kind for kind in kinds if kind in beside)
 
 
-def _document(file: Found, max_file_mib: int) -> Source | Failure:
+def _document(file: Found, ingest: IngestSettings) -> Source | Failure:
     doc_id = file.name.encode("utf-8", "replace").decode()
     uri = file.uri.encode("utf-8", "replace").decode()
     if doc_id != file.name or max(len(doc_id.encode()), len(uri.encode()) // 4) > MAX_ID_BYTES:
         reason = f"its path is not valid UTF-8 or too long: {MAX_ID_BYTES} bytes are allowed"
         return Failure(doc_id[:200], uri[:2000], reason)
-    format = SUFFIXES.get(_suffix(file.name))
+    format = named_format(file.name, ingest.suffixes)
     if format is None:
         return Failure(doc_id, uri, _unsupported(file.name))
-    if file.size > max_file_mib * _MIB:
-        reason = f"{file.size / _MIB:.0f} MiB, ingest.max_file_mib allows {max_file_mib}"
+    if file.size > ingest.max_file_mib * _MIB:
+        reason = f"{file.size / _MIB:.0f} MiB, ingest.max_file_mib allows {ingest.max_file_mib}"
         return Failure(doc_id, uri, reason)
     try:
         digest = f"etag:{file.etag}" if file.etag else _digest(file.path)
@@ -129,8 +132,10 @@ def _unsupported(name: str) -> str:
             f"a file of records ({suffix}) among documents; ingest such files on their own, by their "
             f"name or a pattern like '*{suffix}'"
         )
-    allowed = ", ".join(sorted(SUFFIXES))
-    return f"unsupported format ({suffix or 'no suffix'}); allowed are {allowed}"
+    return (
+        f"unsupported format ({suffix}), unlike .md, .txt, .html, .pdf, .docx and many others; if it is one "
+        f"of them under another name, say so: ingest.suffixes: {{{suffix!r}: text}}; or leave it out: ignore"
+    )
 
 
 def _suffix(name: str) -> str:

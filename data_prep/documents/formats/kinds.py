@@ -1,4 +1,4 @@
-"""Which format a file has: by its suffix when it is listed, by its content when it is parsed.
+"""Which format a file has: by its name when it is listed, by its content when it is parsed.
 
 Suffixes lie: portals save HTML as `.txt`, logins as `.pdf`. A file whose content says plainly what it
 is gets parsed as that; one that is named like a PDF or an Office file and is neither is refused with
@@ -6,23 +6,23 @@ what it is.
 """
 
 import re
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import cast
 
+from cluster.formats import IGNORE
+from cluster.formats import Format as Format
 from data_prep.documents.formats.archive import office_format
+from data_prep.documents.formats.names import (
+    COMPANIONS,
+    COMPRESSED,
+    PAGES,
+    SCRIPTS,
+    SUFFIXES,
+    TEXT_NAMES,
+)  # fmt: skip
 from data_prep.documents.formats.parsed import ParseError
 
-Format = Literal["markdown", "html", "pdf", "docx", "pptx", "xlsx", "csv", "text", "record"]
-SUFFIXES: dict[str, Format] = {
-    ".md": "markdown", ".markdown": "markdown", ".txt": "text", ".text": "text", ".csv": "csv",
-    ".tsv": "csv", ".html": "html", ".htm": "html", ".xhtml": "html", ".pdf": "pdf",
-    ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx", ".xlsm": "xlsx", ".xltx": "xlsx",
-}  # fmt: skip
-# what lies beside pages and is no document: pictures, sounds, fonts, styles, scripts
-COMPANIONS = frozenset((
-    ".avif", ".bmp", ".css", ".eot", ".flac", ".gif", ".ico", ".jpeg", ".jpg", ".js", ".map", ".mjs", ".mp3",
-    ".mp4", ".ogg", ".otf", ".png", ".svg", ".tif", ".tiff", ".ttf", ".wav", ".webm", ".webp", ".woff",
-    ".woff2",
-))  # fmt: skip
 _BINARY: dict[Format, str] = {
     "pdf": "a PDF", "docx": "a Word file", "pptx": "a PowerPoint file", "xlsx": "an Excel file",
 }  # fmt: skip
@@ -30,18 +30,63 @@ _PDF = b"%PDF-"
 _PDF_WITHIN = 1024  # readers accept a header after some junk
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_RTF = b"{\\rtf"
 _HTML = re.compile(
     r"(?:\s|\ufeff|<\?xml[^>]{0,200}\?>|<!--.{0,1000}?-->)*<(?:!doctype\s+html|html[\s>])",
     re.IGNORECASE | re.DOTALL,
 )
+_ROFF = re.compile(rb"^[.'](?:TH|Dd|SH|Sh|so)\b", re.MULTILINE)
+_HEAD = 1 << 16
 _FOREIGN = (
     (b"\x89PNG", "a PNG image"), (b"\xff\xd8\xff", "a JPEG image"), (b"GIF8", "a GIF image"),
     (b"II*\0", "a TIFF image"), (b"MM\0*", "a TIFF image"), (b"\x7fELF", "a program"),
-    (b"\x1f\x8b", "a gzip archive"), (b"7z\xbc\xaf\x27\x1c", "a 7z archive"), (b"Rar!", "a RAR archive"),
-    (b"\xfd7zXZ\0", "an xz archive"), (b"{\\rtf", "an RTF document"), (b"%!PS", "a PostScript file"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"), (b"Rar!", "a RAR archive"), (b"%!PS", "a PostScript file"),
     (b"SQLite format 3\0", "an SQLite database"), (b"PAR1", "a Parquet file"),
     (b"OggS", "an audio file"), (b"ID3", "an audio file"),
+    (b"-----BEGIN OPENSSH PRIVATE KEY", "a private key"), (b"-----BEGIN PRIVATE KEY", "a private key"),
+    (b"-----BEGIN RSA PRIVATE KEY", "a private key"), (b"-----BEGIN EC PRIVATE KEY", "a private key"),
+    (b"-----BEGIN ENCRYPTED PRIVATE KEY", "a private key"), (b"-----BEGIN PGP PRIVATE", "a private key"),
 )  # fmt: skip
+
+
+def named_format(name: str, suffixes: Mapping[str, str] | None = None) -> Format | None:
+    """What the name of a file says; None when it says nothing that can be read.
+
+    `suffixes` is `ingest.suffixes`, which goes first, the longest suffix before shorter ones. A suffix of
+    compression is looked through (`guide.md.gz`). Names without a suffix are text (README, Makefile),
+    and so are well-known names with one of their own (`README.Debian`).
+    """
+    file = PurePosixPath(name).name.lower()
+    for suffix in _suffixes(file):
+        if suffix in (suffixes or {}):
+            found = (suffixes or {})[suffix]
+            return None if found == IGNORE else cast(Format, found)
+    inner = PurePosixPath(file)
+    if inner.suffix in COMPRESSED:
+        inner = PurePosixPath(inner.stem)
+    format = SUFFIXES.get(inner.suffix)
+    known_name = inner.name.partition(".")[0] in TEXT_NAMES
+    if format is None and not inner.name.startswith(".") and (not inner.suffix or known_name):
+        return "text"
+    return format
+
+
+def companion_suffixes(kinds: Iterable[str], suffixes: Mapping[str, str] | None = None) -> set[str]:
+    """Suffixes of what lies beside documents and is none, given those of all files of a source.
+
+    Scripts and styles belong to web pages where there are any, else they are documents themselves.
+    `ingest.suffixes` says otherwise.
+    """
+    given = suffixes or {}
+    beside = set(COMPANIONS) | (set(SCRIPTS) if PAGES.intersection(kinds) else set())
+    ignored = {suffix for suffix, format in given.items() if format == IGNORE}
+    return (beside - set(given)) | ignored
+
+
+def _suffixes(file: str) -> list[str]:
+    """`.tar.gz`, `.gz`: every suffix of a name, the longest first."""
+    parts = file.split(".")
+    return ["." + ".".join(parts[at:]) for at in range(1, len(parts))]
 
 
 def true_format(named: Format, data: bytes) -> Format:
@@ -63,7 +108,7 @@ def true_format(named: Format, data: bytes) -> Format:
         raise ParseError(
             f"is named like {_BINARY[named]} but its content is not; it is damaged or has the wrong suffix"
         )
-    return named
+    return "text" if _only_named(named, data) else named
 
 
 def _certain(named: Format, data: bytes) -> Format | None:
@@ -73,8 +118,17 @@ def _certain(named: Format, data: bytes) -> Format | None:
         return office_format(data)
     if data.startswith(_OLE):
         raise ParseError(_ole_reason(data))
+    if data.startswith(_RTF):
+        return "rtf"
+    if named in ("code", "mdx"):
+        return None  # a program or a page that is written in parts may begin like a page
     head = data[:4096].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe").decode("latin-1")
     return "html" if _HTML.match(head) else None
+
+
+def _only_named(named: Format, data: bytes) -> bool:
+    """Whether a suffix that others use as well (`release-1.2`, `notes.me`) means plain text here."""
+    return (named == "man" and not _ROFF.search(data[:_HEAD])) or named == "rtf"
 
 
 def _ole_reason(data: bytes) -> str:

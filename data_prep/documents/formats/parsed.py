@@ -13,14 +13,32 @@ from typing import Any
 
 from cluster.errors import InputError
 from data_prep.chunking.cutter import Span
+from data_prep.documents.formats.plain.headings import first_heading as first_heading
 
 # what pypdf, lxml and the Office libraries raise on damaged files beside their own errors
 FAULTS = (
     ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, OSError,
     RecursionError, SyntaxError, TypeError, ValueError, zlib.error,
 )  # fmt: skip
-_HEADING = re.compile(
-    r"^ {0,3}#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$|^(\S.*)\n(?:=+|-+)[ \t]*$", re.MULTILINE
+# spaces of other widths, and line ends that only Unicode has
+_SPACES = dict.fromkeys(
+    map(ord, "\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f"), " "
+)
+_LINE_ENDS = dict.fromkeys(map(ord, "\v\f\u0085\u2028\u2029"), "\n")
+# nothing that a reader sees: hyphens where a line may end, marks of direction and byte order, joiners
+_UNSEEN = dict.fromkeys(
+    map(
+        ord,
+        "\0\u00ad\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff",
+    )
+)
+_FOLDED = str.maketrans({**_SPACES, **_LINE_ENDS, **_UNSEEN})
+# the space without width parts words in scripts of South-East Asia, and nothing elsewhere; letters of the
+# block "tags" are a hidden text, but for the flags that emoji make of them
+_WORD_PARTED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f"
+_HIDDEN = re.compile(
+    f"(?<![{_WORD_PARTED}])\u200b|\u200b(?![{_WORD_PARTED}])"
+    "|(?<![\U0001f3f4\U000e0000-\U000e007f])[\U000e0000-\U000e007f]+"
 )
 
 
@@ -60,17 +78,16 @@ class Parsed:
 
 
 def clean(text: str) -> str:
-    """NFC, `\\n` line ends, no NUL, no half surrogate pairs."""
+    """What a reader sees: NFC, `\\n` line ends, plain spaces, no half surrogate pairs.
+
+    Characters without width or ink are out (soft hyphens, byte order marks, marks of direction), so that
+    words are found; those that a script needs to join its letters stay.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if text.isascii():
+        return text.translate(_FOLDED) if any(mark in text for mark in "\0\v\f") else text
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return unicodedata.normalize(
-        "NFC", whole.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
-    )
-
-
-def first_heading(text: str) -> str:
-    """The first Markdown heading; empty when there is none."""
-    heading = _HEADING.search(text)
-    return (heading[1] or heading[2]) if heading else ""
+    return unicodedata.normalize("NFC", _HIDDEN.sub("", whole.translate(_FOLDED)))
 
 
 def join_pages(title: str, texts: Sequence[str], metadata: Mapping[str, Any]) -> Parsed:

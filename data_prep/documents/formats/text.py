@@ -1,8 +1,8 @@
-"""Plain text and Markdown, in whatever encoding."""
+"""Bytes -> text, in whatever encoding they are."""
 
 import codecs
 
-from data_prep.documents.formats.parsed import Parsed, ParseError, clean, first_heading
+from data_prep.documents.formats.parsed import ParseError, clean
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -22,17 +22,6 @@ _ENCODINGS = (
 )  # fmt: skip
 _BROKEN = 0.01  # share of broken characters among those beyond ASCII that still is UTF-8
 _WIDE = 0.4  # share of zeros in every second byte of UTF-16 without its mark
-
-
-def parse_text(data: bytes) -> Parsed:
-    """Text as it is."""
-    return Parsed("", decode(data))
-
-
-def parse_markdown(data: bytes) -> Parsed:
-    """Markdown as it is; the title is its first heading."""
-    text = decode(data)
-    return Parsed(first_heading(text), text, markdown=True)
 
 
 def decode(data: bytes) -> str:

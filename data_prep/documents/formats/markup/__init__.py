@@ -1,0 +1,1 @@
+"""Markup languages of manuals -> Markdown: reStructuredText, AsciiDoc, Org, LaTeX, Texinfo, man, RTF."""

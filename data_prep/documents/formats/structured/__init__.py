@@ -1,0 +1,1 @@
+"""JSON values, notebooks, mails and XML -> text that reads well."""
