@@ -21,6 +21,9 @@ _TEXT = ("text", "content", "body", "passage", "document", "context", "page_cont
 _ID = ("_id", "id", "doc_id", "docid", "document_id", "pid", "uuid")
 _EXACT = 2**53  # above, a float does not hold every whole number
 _MAX_DIGITS = 1000
+_JSON = json.JSONDecoder(
+    parse_int=lambda digits: int(digits) if len(digits) <= _MAX_DIGITS else digits
+)
 
 Reasons = list[tuple[str, str]]  # column and why it is not kept
 
@@ -55,8 +58,7 @@ def choose_columns(names: Collection[str], text_column: str, id_column: str) -> 
 
 def parse_json(line: bytes) -> Any:
     """The value of a line of JSON in UTF-8; ValueError or RecursionError when it is none."""
-    line.decode()
-    return json.loads(line, parse_int=_whole)
+    return _JSON.decode(line.decode().removeprefix("\ufeff").strip())
 
 
 def parse_line(line: bytes, columns: Columns) -> tuple[dict[str, Any], Reasons]:
@@ -163,8 +165,3 @@ def _bytes(value: bytes) -> str:
 def _is_missing(value: Any) -> bool:
     """None and NaN, which data frames write for it."""
     return value is None or (isinstance(value, float | Decimal) and math.isnan(value))
-
-
-def _whole(digits: str) -> int | str:
-    """A whole number of JSON; one of very many digits stays text."""
-    return int(digits) if len(digits) <= _MAX_DIGITS else digits

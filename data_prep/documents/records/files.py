@@ -136,18 +136,24 @@ class ParquetRows:
         self._file = open_parquet(file)
         reasons = _reasons(self._file.schema_arrow, columns)
         self._kept = [name for name, reason in reasons.items() if not reason]
-        self._first = 0
         self._table: pa.Table | None = None
+        self._first = 0  # row of the table in the file
+        self._rows: list[dict[str, Any]] = []
+        self._start = 0  # of these rows in the file
 
     def row(self, number: int) -> Mapping[str, Any]:
         """A row from 0; InputError when the file has fewer by now."""
+        if not 0 <= number - self._start < len(self._rows):
+            self._decode(number)
+        return self._rows[number - self._start]
+
+    def _decode(self, number: int) -> None:
         if self._table is None or not 0 <= number - self._first < self._table.num_rows:
             self._load(number)
         assert self._table is not None
-        one = self._table.slice(number - self._first, 1).combine_chunks()
-        columns = [column.combine_chunks() for column in one.columns]
-        (value,) = _rows(one.schema.names, columns)
-        return value
+        some = self._table.slice(number - self._first, _BATCH_ROWS).combine_chunks()
+        columns = [column.combine_chunks() for column in some.columns]
+        self._rows, self._start = list(_rows(some.schema.names, columns)), number
 
     def _load(self, number: int) -> None:
         first = 0

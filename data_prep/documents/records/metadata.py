@@ -163,8 +163,10 @@ def _object(value: Any) -> Mapping[str, Any] | None:
 
 def _shrink(kept: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Take the largest fields out until the rest is within the limit."""
+    total = len(_json(kept))
+    if total <= MAX_METADATA_BYTES:
+        return
     sizes = {name: len(_json({name: value})) for name, value in kept.items()}
-    total = sum(sizes.values()) + 2
     for name in sorted(sizes, key=lambda name: -sizes[name]):
         if total <= MAX_METADATA_BYTES:
             return
