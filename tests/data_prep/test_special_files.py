@@ -1,6 +1,7 @@
 """FIFOs, sockets, devices, files without an end: listed, never waited for, also where one comes later."""
 
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -123,3 +124,21 @@ def test_file_that_grew_since_it_was_listed_is_not_read(source: Path) -> None:
         file.write("more")
     with pytest.raises(OSError, match="changed"):
         SourceReader(StoreSettings()).read(item)
+
+
+@pytest.mark.parametrize("swapped", ["parts", "parts/deep", "parts/deep/a.md"])
+def test_place_that_becomes_a_link_to_outside_while_it_is_listed_is_not_read(
+    source: Path, swapped: str
+) -> None:
+    write(source, "parts/deep/a.md")
+    write(source.parent, "secret/deep/a.md")
+    secret = source.parent / "secret" / swapped.removeprefix("parts").removeprefix("/")
+
+    def swap(files: int, read: int) -> None:
+        if files == 2 and not (source / swapped).is_symlink():
+            (source / swapped).rename(source.parent / "moved")
+            (source / swapped).symlink_to(secret)
+
+    listing = list_sources(str(source), IngestSettings(), StoreSettings(), swap)
+    assert names(listing) == ["gate.md"]
+    assert re.search("changed|symbolic", reasons(listing)["parts/deep/a.md"])
