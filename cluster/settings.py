@@ -96,6 +96,7 @@ class IngestSettings(Section):
     `batch_size` chunks are embedded together: shorter ones in larger batches of the model.
     `embed_gpus` is per embedding actor; without, the actors share the CPUs between them.
     A document may take a parser `parse_timeout_s` and `parse_memory_mib`, then it fails with a reason.
+    `follow_links` reads links that lead outside the source as well.
     `pdf_parser` docling needs the `docs` extra. `text_column` and `id_column` name columns of Parquet
     and JSONL records; empty means the usual names. `suffixes` says how files are read whose suffix means
     nothing to us or something else, such as `{".story": "markdown", ".bak": "ignore"}`.
@@ -113,6 +114,7 @@ class IngestSettings(Section):
     embed_actors: int = Field(1, ge=1)
     embed_gpus: float = Field(0.0, ge=0)
     max_file_mib: int = Field(100, ge=1)
+    follow_links: bool = False
     parse_timeout_s: float = Field(120.0, gt=0)
     parse_memory_mib: int = Field(1024, ge=64)
     pdf_parser: Literal["pypdf", "docling"] = "pypdf"

@@ -9,7 +9,8 @@
 | where | what |
 |---|---|
 | documents/ | where documents lie, and what they say |
-| .. locations, record_files, sources, reading | finding and listing them; reading one again |
+| .. locations, folders, patterns, uris | where they lie, what is left out, how they are cited |
+| .. records/, sources, reading | rows as documents; listing; reading one again |
 | .. formats/, parse, parse_process, sandbox | a parser a format; bytes -> text in a process with limits |
 | corpus/ | documents -> chunks -> vectors -> a live generation |
 | .. chunk, staging, embed, sink | text -> token-exact spans; the durable first step; Ray's actors |

@@ -77,7 +77,12 @@ def make_plan(before: Entries, listing: Listing, retry: bool = False) -> Plan:
     for failure in listing.failures:
         settled[failure.doc_id] = _failed(failure, before.get(failure.doc_id), retry)
     present = settled.keys() | {source.doc_id for source in parse}
-    gone = [entry for doc_id, entry in before.items() if doc_id not in present]
+    missing = [entry for doc_id, entry in before.items() if doc_id not in present]
+    # below a folder that could not be read nothing is known to be gone
+    unseen = [entry for entry in missing if entry.uri.startswith(listing.unseen)]
+    gone = [entry for entry in missing if not entry.uri.startswith(listing.unseen)]
+    settled |= {entry.doc_id: entry for entry in unseen}
+    unchanged += sum(bool(entry.indexed_hash) for entry in unseen)
     tombstones = {entry.doc_id: _deleted(entry) for entry in gone if _leaves_tombstone(entry)}
     deleted = sum(bool(entry.indexed_hash) for entry in gone)
     return Plan(tuple(parse), {**settled, **tombstones}, before, unchanged, deleted)
@@ -89,6 +94,7 @@ def make_retry(before: Entries, listing: Listing) -> Plan:
     listed = Listing(
         tuple(source for source in listing.sources if source.doc_id in failed),
         tuple(failure for failure in listing.failures if failure.doc_id in failed),
+        unseen=listing.unseen,
     )
     plan = make_plan(failed, listed, retry=True)
     kept = {doc_id: entry for doc_id, entry in before.items() if doc_id not in failed}
@@ -153,7 +159,7 @@ def _failed(failure: Failure, before: Entry | None, tried: bool) -> Entry:
     )  # fmt: skip
     if before is None:
         return entry
-    if before.indexed_hash:
+    if before.indexed_hash and not failure.withdrawn:
         entry = replace(
             entry,
             reason=failure.reason + _KEPT,

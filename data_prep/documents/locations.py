@@ -1,63 +1,86 @@
 """Where documents lie: a folder, a glob, a file, or an `s3://` prefix, on whatever machine looks.
 
 Folders and buckets are listed by the same rules: everything below, sorted, nothing hidden; a pattern
-(`docs/**/*.md`) is matched against the path below its first plain folders.
+(`docs/**/*.md`) is matched against the path below its first plain folders. Nothing is read yet.
 """
 
 import io
 import os
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from cluster.errors import InputError, NotFoundError
 from cluster.objects import S3Store
 from cluster.settings import StoreSettings
+from data_prep.documents.folders import (
+    HIDDEN_FILES,
+    Findings,
+    FolderWalk,
+    Found,
+    LeftOut,
+    Progress,
+    refusal,
+    special_kind,
+)
+from data_prep.documents.patterns import Pattern, split_pattern
+from data_prep.documents.uris import S3, file_uri, object_uri, path_of
 
-S3 = "s3://"
-_MAGIC = re.compile(r"[*?\[]")
 _READ_AHEAD = 4 * 1024 * 1024
+# never wait for a writer, never follow a link, never become the terminal's
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A file or an object: `name` is relative to the source, `path` opens it. Files have no `etag`."""
-
-    name: str
-    path: str
-    size: int
-    etag: str = ""
-
-    @property
-    def uri(self) -> str:
-        """For citations."""
-        return self.path if self.path.startswith(S3) else f"file://{self.path}"
-
-
-def find(location: str, store: StoreSettings) -> list[Found]:
+def find(
+    location: str,
+    store: StoreSettings,
+    follow_links: bool = False,
+    progress: Progress | None = None,
+) -> Findings:
     """Everything at a location, sorted by name; InputError when there is no such place or nothing in it.
 
-    `store` says how to reach S3; nothing is read yet.
+    `store` says how to reach S3, `follow_links` whether links may leave the source (`ingest.follow_links`).
     """
-    listed = _objects(location, store) if location.startswith(S3) else _files(location)
-    found = sorted(listed, key=lambda item: item.name)
-    if not found:
-        raise InputError(f"source {location!r} holds no files; hidden ones are left out")
-    return found
+    if location.startswith(S3):
+        findings = _objects(location, store, progress)
+    else:
+        findings = _files(location, follow_links, progress)
+    findings.found.sort(key=lambda item: item.name)
+    if not (findings.found or findings.left_out):
+        counts = ", ".join(f"{count} {kind}" for kind, count in findings.ignored.most_common())
+        raise InputError(
+            f"source {location!r} holds no files" + (f"; left out: {counts}" if counts else "")
+        )
+    return findings
 
 
 def open_bytes(path: str, store: StoreSettings) -> BinaryIO:
-    """A file or object to read and to seek in; OSError when it is gone."""
+    """A file or object to read and to seek in; OSError when it is gone or no regular file."""
     if not path.startswith(S3):
-        return open(path, "rb")
+        return open_regular(path)
     bucket, key = split_url(path)
     filesystem, root = S3Store(bucket, "", store).arrow()
     return cast(
         "BinaryIO",
         io.BufferedReader(_Raw(filesystem.open_input_file(f"{root}/{key}")), _READ_AHEAD),
     )
+
+
+def open_regular(path: str, real: str = "") -> BinaryIO:
+    """A regular file to read; OSError when the path is by now a link, a FIFO or the like.
+
+    With `real`, also when what was opened is not the file of that path, which has no links in it.
+    """
+    opened = os.open(path, _FLAGS)
+    try:
+        kind = special_kind(os.fstat(opened).st_mode)
+        if kind:
+            raise OSError(refusal(kind))
+        if real and not _is_at(opened, real):
+            raise OSError("its place was changed while it was listed; ingest again")
+        return open(opened, "rb")
+    except OSError:
+        os.close(opened)
+        raise
 
 
 def split_url(url: str) -> tuple[str, str]:
@@ -96,88 +119,85 @@ class _Raw(io.RawIOBase):
         super().close()
 
 
-def _files(location: str) -> Iterator[Found]:
+def _is_at(opened: int, real: str) -> bool:
+    try:
+        if os.readlink(f"/proc/self/fd/{opened}") == real:
+            return True
+    except OSError:
+        pass  # no such system: ask the path instead
+    same = os.path.samestat(os.fstat(opened), os.lstat(real))
+    return same and os.path.realpath(real) == real
+
+
+def _files(location: str, follow_links: bool, progress: Progress | None) -> Findings:
     if "://" in location and not location.startswith("file://"):
         raise InputError(
             f"source {location!r}: allowed are paths of this machine and s3://bucket/prefix"
         )
-    path = Path(location.removeprefix("file://")).absolute()
+    path = os.fspath(Path(path_of(location)).absolute())
     base, pattern = path, ""
-    if not path.exists():
-        base, pattern = _split_pattern(path)
-    if not (base.exists() and (pattern or base == path)):
+    if not os.path.exists(path):
+        parts, pattern = split_pattern(list(Path(path).parts))
+        base = os.path.join(*parts)
+    if not (os.path.exists(base) and (pattern or base == path)):
         raise InputError(
             f"source {location!r} does not exist; give a folder, a file, a pattern in quotes, or s3://"
         )
-    if not os.access(base, os.R_OK | (os.X_OK if base.is_dir() else 0)):
+    is_folder = os.path.isdir(base)
+    if not os.access(base, os.R_OK | (os.X_OK if is_folder else 0)):
         raise InputError(f"source {location!r} cannot be read: permission denied")
-    if base.is_file():
-        yield _file(base, base.name)
-        return
-    wanted = _translate(pattern)
-    for file in _walk(base):
-        name = file.relative_to(base).as_posix()
-        if wanted.fullmatch(name):
-            yield _file(file, name)
-
-
-def _file(path: Path, name: str) -> Found:
+    if not is_folder:
+        return _single(base)
     try:
-        return Found(name, str(path), path.stat().st_size)
-    except OSError:
-        return Found(name, str(path), 0)  # opening it will say what is wrong
+        return FolderWalk(base, Pattern(pattern), follow_links, progress).run()
+    except OSError as error:
+        raise InputError(f"source {location!r} cannot be read: {error.strerror}") from error
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files below the folder; hidden files and folders are left out."""
-
-    def refuse(error: OSError) -> None:
-        raise InputError(f"folder {error.filename!r} cannot be read: {error.strerror}") from error
-
-    for root, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(root, name) for name in files if not name.startswith("."))
-
-
-def _split_pattern(path: Path) -> tuple[Path, str]:
-    """The folder before the first part with a wildcard, and the rest; no rest without a wildcard."""
-    parts = path.parts
-    first = next((n for n, part in enumerate(parts) if _MAGIC.search(part)), len(parts))
-    return Path(*parts[:first]), "/".join(parts[first:])
+def _single(path: str) -> Findings:
+    """A source that is one file, or a link to one: whoever named it means it."""
+    real, name, uri = os.path.realpath(path), os.path.basename(path), file_uri(path)
+    found = os.stat(real)
+    kind = special_kind(found.st_mode)
+    if kind:
+        return Findings(left_out=[LeftOut(name, uri, refusal(kind), withdrawn=True)])
+    opened = real if os.path.islink(path) else path
+    return Findings(found=[Found(name, opened, found.st_size, uri, real=real)])
 
 
-def _translate(pattern: str) -> re.Pattern[str]:
-    """A glob as an expression: `**/` is any folders, `*` and `?` stay inside one; empty is everything."""
-    tokens = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    out = []
-    for token in re.findall(r"\*\*/|\*\*|\*|\?|\[!?[^\]]+\]|.", pattern, re.DOTALL):
-        if len(token) > 2 and token.startswith("["):
-            negated = token[1] == "!"
-            inside = token[2:-1] if negated else token[1:-1]
-            out.append(f"[{'^/' if negated else ''}{inside.replace(chr(92), chr(92) * 2)}]")
-        else:
-            out.append(tokens.get(token) or re.escape(token))
-    try:
-        return re.compile("".join(out) if pattern else ".*", re.DOTALL)
-    except re.error as error:
-        raise InputError(f"pattern {pattern!r} is not valid: {error}") from error
-
-
-def _objects(location: str, store: StoreSettings) -> Iterator[Found]:
+def _objects(location: str, store: StoreSettings, progress: Progress | None) -> Findings:
     bucket, key = split_url(location)
-    parts = key.split("/")
-    first = next((n for n, part in enumerate(parts) if _MAGIC.search(part)), len(parts))
-    base, pattern = "/".join(parts[:first]).strip("/"), "/".join(parts[first:])
+    plain, pattern = split_pattern(key.split("/"))
+    base = "/".join(plain).removesuffix("/")
     client = S3Store(bucket, "", store)
-    wanted, prefix = _translate(pattern), f"{base}/" if base else ""
+    wanted, prefix = Pattern(pattern), f"{base}/" if base else ""
     try:
-        listed = list(client.entries(prefix))
+        listed = _entries(client, prefix, progress)
         if not listed and base and not pattern:  # not a folder: one object
             listed = [item for item in client.entries(base) if item[0] == base]
             prefix = base.removesuffix(base.rpartition("/")[2])
     except NotFoundError as error:
         raise InputError(f"source {location!r} does not exist: {error}") from error
-    for name, size, etag in ((item[0].removeprefix(prefix), *item[1:]) for item in listed):
-        hidden = any(part.startswith(".") for part in name.split("/"))
-        if name and not name.endswith("/") and not hidden and wanted.fullmatch(name):
-            yield Found(name, f"{S3}{bucket}/{prefix}{name}", size, etag)
+    findings = Findings()
+    for key, size, etag in listed:
+        name, uri = key.removeprefix(prefix), object_uri(bucket, key)
+        if not name or not wanted.matches(name) or (name.endswith("/") and not size):
+            continue  # of no concern, or the mark of an empty folder
+        if any(part.startswith(".") for part in name.split("/")):
+            findings.ignored[HIDDEN_FILES] += 1
+        elif name.endswith("/"):
+            findings.left_out.append(
+                LeftOut(name, uri, "its key ends with '/', as a folder's does")
+            )
+        else:
+            findings.found.append(Found(name, f"{S3}{bucket}/{key}", size, uri, etag))
+    return findings
+
+
+def _entries(client: S3Store, prefix: str, progress: Progress | None) -> list[tuple[str, int, str]]:
+    listed = []
+    for item in client.entries(prefix):
+        listed.append(item)
+        if progress is not None and len(listed) % 1000 == 0:
+            progress(len(listed), 0)
+    return listed

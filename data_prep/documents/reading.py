@@ -4,15 +4,14 @@ import hashlib
 import json
 from typing import Any
 
-import pyarrow as pa
-
 from cluster.errors import InputError, NotFoundError
 from cluster.objects import S3Store
 from cluster.settings import StoreSettings
-from data_prep.documents import record_files
-from data_prep.documents.locations import S3, open_bytes, split_url
-from data_prep.documents.record_files import Columns, ParquetRows
-from data_prep.documents.sources import Source
+from data_prep.documents.listed import Source
+from data_prep.documents.locations import open_bytes, open_regular, split_url
+from data_prep.documents.records.fields import Columns, parse_line, record_hash, to_record
+from data_prep.documents.records.files import FAULTS, ParquetRows, open_lines
+from data_prep.documents.uris import S3
 
 _CHANGED = "it changed while it was ingested; ingest again"
 
@@ -23,6 +22,7 @@ class SourceReader:
     def __init__(self, store: StoreSettings) -> None:
         self._store = store
         self._path = ""
+        self._opened: Any = None
         self._file: Any = None
         self._rows: ParquetRows | None = None
         self._buckets: dict[str, S3Store] = {}
@@ -33,7 +33,7 @@ class SourceReader:
             return self._record(source)
         if source.path.startswith(S3):
             return self._object(source)
-        with open(source.path, "rb") as file:
+        with open_regular(source.path) as file:
             data = file.read(source.length + 1)
         if hashlib.sha256(data).hexdigest() != source.content_hash:
             raise OSError(_CHANGED)
@@ -41,9 +41,9 @@ class SourceReader:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
-        self._path, self._file, self._rows = "", None, None
+        if self._opened is not None:
+            self._opened.close()
+        self._path, self._opened, self._file, self._rows = "", None, None, None
 
     def _object(self, source: Source) -> bytes:
         name, key = split_url(source.path)
@@ -61,15 +61,16 @@ class SourceReader:
         try:
             self._open(source, columns)
             if self._rows is not None:
-                record = record_files.to_record(self._rows.row(source.offset), columns)
+                record, _ = to_record(self._rows.row(source.offset), columns)
             else:
                 self._file.seek(source.offset)
-                record = record_files.parse_line(self._file.read(source.length), columns)
+                record, _ = parse_line(self._file.read(source.length), columns)
         except InputError as error:
             raise OSError(_CHANGED) from error
-        except pa.ArrowException as error:
+        except FAULTS as error:
+            self.close()
             raise OSError(str(error)) from error
-        if record_files.record_hash(record) != source.content_hash:
+        if record_hash(record) != source.content_hash:
             self.close()  # what is open may be what was there before
             raise OSError(_CHANGED)
         return json.dumps(record, ensure_ascii=False).encode()
@@ -78,7 +79,9 @@ class SourceReader:
         if source.path == self._path:
             return
         self.close()
-        self._file = open_bytes(source.path, self._store)
+        self._opened = open_bytes(source.path, self._store)
         self._path = source.path
-        if source.path.endswith(record_files.PARQUET):
-            self._rows = ParquetRows(self._file, columns)
+        if source.container == "parquet":
+            self._rows = ParquetRows(self._opened, columns)
+        else:
+            self._file = open_lines(self._opened, source.container)

@@ -2,103 +2,167 @@
 
 Listing parses no document. Files are named by the hash of their bytes, objects by the etag that S3 lists,
 records by the hash of their fields: an unchanged corpus costs one pass over the disk, or one listing of
-the bucket. What cannot become a document (unknown format, unreadable, malformed record) is listed with its
-reason and never stops the rest; pictures, styles and scripts beside documents are only counted. A source
-is read again by `reading`, in any process that sees the same path.
+the bucket. What cannot become a document (unknown format, unreadable, special, a link to elsewhere, a
+malformed record) is listed with its reason and never stops the rest; what is left out by rule (pictures
+and styles beside documents, hidden files, columns that no document keeps) is counted. A source is read
+again by `reading`, in any process that sees the same path.
 """
 
 import hashlib
+import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO
-from urllib.parse import quote
-
-import pyarrow as pa
 
 from cluster.errors import InputError
+from cluster.keys import content_id
 from cluster.settings import IngestSettings, StoreSettings
-from data_prep.documents import record_files
-from data_prep.documents.formats.kinds import Format, companion_suffixes, named_format
-from data_prep.documents.locations import Found, find, open_bytes
-from data_prep.documents.record_files import MAX_ID_BYTES, Columns, Row
+from data_prep.documents.folders import Findings, Found, LeftOut, Progress
+from data_prep.documents.formats.kinds import companion_suffixes, named_format
+from data_prep.documents.listed import Failure, Listing, Source
+from data_prep.documents.locations import find, open_bytes, open_regular
+from data_prep.documents.records.fields import MAX_ID_BYTES
+from data_prep.documents.records.files import FAULTS, container
+from data_prep.documents.records.listing import RecordLister
+from data_prep.documents.uris import MAX_URI_BYTES
+
+__all__ = ["Failure", "Listing", "Source", "list_sources"]
 
 _MIB = 1024 * 1024
+_SHOWN_NAME = 180
+_EMPTY = "files of records without a record"
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One document before parsing: `length` bytes at `offset` of the file or object `path`.
+def list_sources(
+    location: str,
+    ingest: IngestSettings,
+    store: StoreSettings,
+    progress: Progress | None = None,
+) -> Listing:
+    """List a location (see `locations.find`); files of records are read, others hashed.
 
-    `content_hash` of an object begins with `etag:`. A record of a Parquet file has the number of its row
-    as `offset`; records name the columns that hold their text and id.
+    `doc_id` is the path below the folder, the file name, or the record's id. `progress` is called with
+    the number of files and of bytes read so far. Raises InputError when there is nothing to read at all,
+    UnavailableError when S3 does not answer.
     """
-
-    doc_id: str
-    uri: str
-    content_hash: str
-    format: Format
-    path: str
-    offset: int
-    length: int
-    text_column: str = ""
-    id_column: str = ""
-
-    def as_row(self) -> dict[str, Any]:
-        """Plain fields, for a trip to another process."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Something at the source that did not become a document."""
-
-    doc_id: str
-    uri: str
-    reason: str
-    content_hash: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Everything found: sources in the order of their files, so that neighbours are read together.
-
-    `ignored` counts, by suffix, what lay beside documents and is none (see `companion_suffixes`).
-    """
-
-    sources: tuple[Source, ...]
-    failures: tuple[Failure, ...]
-    ignored: Mapping[str, int] = field(default_factory=dict)
-
-
-def list_sources(location: str, ingest: IngestSettings, store: StoreSettings) -> Listing:
-    """List a location (see `locations.find`); files of records are read when all are such.
-
-    `doc_id` is the path below the folder, the file name, or the record's id. Raises InputError when there
-    is nothing to read at all, UnavailableError when S3 does not answer.
-    """
-    files, ignored = _documents_of(find(location, store), ingest.suffixes)
-    if all(_suffix(file.name) in record_files.SUFFIXES for file in files):
-        listed = list(_Records(ingest, store).list(files))
-    else:
-        listed = [_document(file, ingest) for file in files]
-    if not listed:
+    findings = find(location, store, ingest.follow_links, progress)
+    listing = _Listing(ingest, store, findings, progress)
+    listing.run()
+    if listing.is_unreadable():
+        raise InputError(f"source {location!r}: {listing.failures[0].reason}")
+    if not (listing.sources or listing.failures):
         raise InputError(f"{location!r} is empty: expected one JSON record a line, or rows")
-    sources = [item for item in listed if isinstance(item, Source)]
-    failures = sorted((f for f in listed if isinstance(f, Failure)), key=lambda f: f.doc_id)
     return Listing(
-        tuple(sorted(sources, key=lambda s: (s.path, s.offset, s.doc_id))),
-        tuple(failures),
-        dict(ignored.most_common()),
+        tuple(sorted(listing.sources, key=lambda s: (s.path, s.offset, s.doc_id))),
+        tuple(sorted(listing.failures, key=lambda f: f.doc_id)),
+        dict(listing.ignored.most_common()),
+        tuple(listing.unseen),
     )
+
+
+class _Listing:
+    """One listing as it grows; a name may occur once among all documents and records."""
+
+    def __init__(
+        self,
+        ingest: IngestSettings,
+        store: StoreSettings,
+        findings: Findings,
+        progress: Progress | None,
+    ) -> None:
+        self._max_mib = ingest.max_file_mib
+        self._store = store
+        self._suffixes = ingest.suffixes
+        self._found, companions = _documents_of(findings.found, ingest.suffixes)
+        self._progress = progress
+        self._bytes = 0
+        self._unreadable = 0
+        self.sources: list[Source] = []
+        self.failures = [_left_out(item) for item in findings.left_out]
+        self.ignored = findings.ignored + companions
+        self.unseen = list(findings.unseen)
+        self._lister = RecordLister(ingest, self.ignored)
+
+    def run(self) -> None:
+        """Documents first: a record that is named as one of them is the one that fails."""
+        records = []
+        for file in self._found:
+            if container(file.name):
+                records.append(file)
+                continue
+            self._add(self._document(file))
+            self._lister.take(file.name, f"the document {file.name}")
+            self._tell(file.size)
+        for file in records:
+            self._record_file(file, alone=len(records) == len(self._found))
+            self._tell(file.size)
+
+    def is_unreadable(self) -> bool:
+        """Whether the source is files of records alone, and none of them could be read."""
+        files = len(self._found)
+        return not self.sources and 0 < files == self._unreadable == len(self.failures)
+
+    def _add(self, item: Source | Failure) -> None:
+        if isinstance(item, Failure):
+            self.failures.append(item)
+        else:
+            self.sources.append(item)
+
+    def _tell(self, size: int) -> None:
+        self._bytes += size
+        if self._progress is not None:
+            self._progress(len(self._found), self._bytes)
+
+    def _document(self, file: Found) -> Source | Failure:
+        doc_id = _doc_id(file.name)
+        if doc_id != file.name or len(file.uri) > MAX_URI_BYTES:
+            reason = f"its path is not valid UTF-8 or too long: {MAX_ID_BYTES} bytes are allowed"
+            return Failure(doc_id, file.uri[:MAX_URI_BYTES], reason)
+        format = named_format(file.name, self._suffixes)
+        if format is None:
+            return Failure(doc_id, file.uri, _unsupported(file.name))
+        if file.size > self._max_mib * _MIB:
+            return Failure(doc_id, file.uri, self._too_large(f"{file.size / _MIB:.0f} MiB"))
+        if file.etag:
+            return Source(doc_id, file.uri, f"etag:{file.etag}", format, file.path, 0, file.size)
+        try:
+            digest, size = _digest(file, self._max_mib * _MIB)
+        except OSError as error:
+            return Failure(doc_id, file.uri, f"cannot be read: {error.strerror or error}")
+        if not digest:
+            says = f"holds more than {size / _MIB:.0f} MiB and says {file.size} bytes"
+            return Failure(doc_id, file.uri, self._too_large(says))
+        return Source(doc_id, file.uri, digest, format, file.path, 0, size)
+
+    def _too_large(self, size: str) -> str:
+        return f"{size}, ingest.max_file_mib allows {self._max_mib}"
+
+    def _record_file(self, file: Found, alone: bool) -> None:
+        before = len(self.sources) + len(self.failures)
+        try:
+            with open_bytes(file.path, self._store) as opened:
+                for item in self._lister.list(file, opened):
+                    self._add(item)
+        except InputError as error:
+            hint = "" if alone else "; leave it out, or ingest files of records on their own"
+            self._fail(file, f"{error}{hint}")
+        except FAULTS as error:
+            self._fail(file, f"cannot be read: {getattr(error, 'strerror', None) or error}")
+            self.unseen.append(f"{file.uri}#")
+        else:
+            if len(self.sources) + len(self.failures) == before:
+                self.ignored[_EMPTY] += 1
+
+    def _fail(self, file: Found, reason: str) -> None:
+        self._unreadable += 1
+        self.failures.append(Failure(_doc_id(file.name), file.uri[:MAX_URI_BYTES], reason))
 
 
 def _documents_of(
     found: list[Found], suffixes: Mapping[str, str]
 ) -> tuple[list[Found], Counter[str]]:
     """What is no companion of documents, and how many are; all of them where there is nothing else."""
-    kinds = [_suffix(file.name.removesuffix(".gz")) for file in found]
+    kinds = [PurePosixPath(file.name.removesuffix(".gz")).suffix.lower() for file in found]
     beside = companion_suffixes(kinds, suffixes)
     files = [file for file, kind in zip(found, kinds, strict=True) if kind not in beside]
     if not files:
@@ -106,119 +170,36 @@ def _documents_of(
     return files, Counter(kind for kind in kinds if kind in beside)
 
 
-def _document(file: Found, ingest: IngestSettings) -> Source | Failure:
-    doc_id = file.name.encode("utf-8", "replace").decode()
-    uri = file.uri.encode("utf-8", "replace").decode()
-    if doc_id != file.name or max(len(doc_id.encode()), len(uri.encode()) // 4) > MAX_ID_BYTES:
-        reason = f"its path is not valid UTF-8 or too long: {MAX_ID_BYTES} bytes are allowed"
-        return Failure(doc_id[:200], uri[:2000], reason)
-    format = named_format(file.name, ingest.suffixes)
-    if format is None:
-        return Failure(doc_id, uri, _unsupported(file.name))
-    if file.size > ingest.max_file_mib * _MIB:
-        reason = f"{file.size / _MIB:.0f} MiB, ingest.max_file_mib allows {ingest.max_file_mib}"
-        return Failure(doc_id, uri, reason)
-    try:
-        digest = f"etag:{file.etag}" if file.etag else _digest(file.path)
-    except OSError as error:
-        return Failure(doc_id, uri, f"cannot be read: {error.strerror}")
-    return Source(doc_id, uri, digest, format, file.path, 0, file.size)
+def _left_out(item: LeftOut) -> Failure:
+    uri = item.uri[:MAX_URI_BYTES]
+    return Failure(_doc_id(item.name), uri, item.reason, withdrawn=item.withdrawn)
+
+
+def _doc_id(name: str) -> str:
+    """The name itself, or where it is no UTF-8 or too long, one that stands for it and no other."""
+    readable = os.fsencode(name).decode("utf-8", "backslashreplace")
+    if readable == name and len(name.encode()) <= MAX_ID_BYTES:
+        return name
+    if len(readable) <= _SHOWN_NAME:
+        return readable
+    return f"{readable[:_SHOWN_NAME]}~{content_id(readable, length=12)}"
 
 
 def _unsupported(name: str) -> str:
-    suffix = _suffix(name)
-    if suffix in record_files.SUFFIXES:
-        return (
-            f"a file of records ({suffix}) among documents; ingest such files on their own, by their "
-            f"name or a pattern like '*{suffix}'"
-        )
+    suffix = PurePosixPath(name).suffix.lower()
     return (
         f"unsupported format ({suffix}), unlike .md, .txt, .html, .pdf, .docx and many others; if it is one "
         f"of them under another name, say so: ingest.suffixes: {{{suffix!r}: text}}; or leave it out: ignore"
     )
 
 
-def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.lower()
-
-
-def _digest(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class _Records:
-    """The records of all files of a source; an id may occur once in all of them."""
-
-    def __init__(self, ingest: IngestSettings, store: StoreSettings) -> None:
-        self._ingest = ingest
-        self._store = store
-        self._seen: dict[str, str] = {}
-
-    def list(self, files: Sequence[Found]) -> Iterator[Source | Failure]:
-        for file in files:
-            try:
-                with open_bytes(file.path, self._store) as opened:
-                    yield from self._file(file, opened)
-            except (OSError, pa.ArrowException) as error:
-                raise InputError(f"source {file.uri!r} cannot be read: {error}") from error
-
-    def _file(self, file: Found, opened: BinaryIO) -> Iterator[Source | Failure]:
-        limit = self._ingest.max_file_mib * _MIB
-        if _suffix(file.name) == record_files.PARQUET:
-            columns = self._columns(file, record_files.open_parquet(opened).schema_arrow.names)
-            rows = record_files.parquet_rows(opened, columns)
-        else:
-            names = record_files.line_columns(opened, limit)
-            if not names and file.size == 0:
-                return
-            columns = self._columns(file, names)
-            opened.seek(0)
-            rows = record_files.line_rows(opened, limit)
-        yield from self._records(file, rows, columns)
-
-    def _columns(self, file: Found, names: Iterable[str]) -> Columns:
-        text, id = self._ingest.text_column, self._ingest.id_column
-        return record_files.choose_columns(set(names), text, id, f"source {file.uri!r}")
-
-    def _records(
-        self, file: Found, rows: Iterable[Row], columns: Columns
-    ) -> Iterator[Source | Failure]:
-        unit = "row" if _suffix(file.name) == record_files.PARQUET else "line"
-        for row in rows:
-            try:
-                yield self._record(file, row, columns)
-            except InputError as error:
-                place = f"{file.name}:{row.number}"
-                yield Failure(place, f"{file.uri}#{row.number}", f"{unit} {row.number}: {error}")
-
-    def _record(self, file: Found, row: Row, columns: Columns) -> Source:
-        if row.value is None:
-            raise InputError(f"longer than ingest.max_file_mib={self._ingest.max_file_mib}")
-        if isinstance(row.value, bytes):
-            record = record_files.parse_line(row.value, columns)
-        else:
-            record = record_files.to_record(row.value, columns)
-        doc_id = record["_id"]
-        if doc_id in self._seen:
-            raise InputError(f"its id {doc_id!r} was used by {self._seen[doc_id]}")
-        digest = record_files.record_hash(record)
-        self._seen[doc_id] = f"{file.name}:{row.number}"
-        return Source(
-            doc_id,
-            _record_uri(file, record),
-            digest,
-            "record",
-            file.path,
-            row.offset,
-            row.length,
-            columns.text,
-            columns.id,
-        )
-
-
-def _record_uri(file: Found, record: dict[str, Any]) -> str:
-    url = record["metadata"].get("url")
-    if isinstance(url, str) and 0 < len(url) < MAX_ID_BYTES:
-        return url
-    return f"{file.uri}#{quote(record['_id'])[:MAX_ID_BYTES]}"
+def _digest(file: Found, limit: int) -> tuple[str, int]:
+    """The hash and the bytes of a file, whatever size the system tells; no hash above the limit."""
+    digest, size = hashlib.sha256(), 0
+    with open_regular(file.path, file.real) as opened:
+        while block := os.read(opened.fileno(), _MIB):
+            size += len(block)
+            if size > limit:
+                return "", size
+            digest.update(block)
+    return digest.hexdigest(), size

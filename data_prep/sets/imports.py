@@ -23,7 +23,7 @@ from cluster.keys import content_id, safe_name, seed_of
 from cluster.leases import Lease
 from cluster.records import SPLITS, Conversation, Split
 from cluster.session import Session
-from data_prep.documents.record_files import open_parquet
+from data_prep.documents.records.files import open_parquet
 from data_prep.sets.card import render_instruct_card
 from data_prep.sets.conversations import FORMATS, BadRow, Format, detect_format, read_turns
 from data_prep.sets.synth import published

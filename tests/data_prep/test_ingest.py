@@ -52,7 +52,7 @@ def test_first_ingest_indexes_everything_and_lists_failures(
     reasons = {failure["doc_id"]: failure["reason"] for failure in report["failures"]}
     assert reasons.keys() == {"broken.pdf", "letter.doc"}
     assert "damaged" in reasons["broken.pdf"]
-    assert report["ignored"] == {".png": 1}
+    assert report["ignored"] == {".png": 1, "hidden files": 1}
     assert not [key for key in built.durable["keys"] if key.startswith("staging")]
     generation = Corpora(open_store(built.settings)).generation("docs", report["generation"])
     assert (generation.documents, generation.chunks) == (4, report["chunks"]["total"])

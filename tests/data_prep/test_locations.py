@@ -111,3 +111,46 @@ def test_missing_prefix_and_bucket_are_errors(s3: StoreSettings, bucket: str) ->
         listed(f"s3://{bucket}/nothing", s3)
     with pytest.raises((InputError, UnavailableError), match="nobucket"):
         listed("s3://nobucket/docs", s3)
+
+
+def test_odd_keys_are_cited_validly_or_told(s3: StoreSettings, bucket: str) -> None:
+    keys = [
+        "d/a b+c.md",
+        "d/caf\u00e9 #1?.md",
+        "d//twice.md",
+        "d/100%.md",
+        "d/.hidden/x.md",
+        "d/.env",
+    ]
+    put(
+        s3,
+        bucket,
+        dict.fromkeys(keys, b"text") | {"d/folder/": b"", "d/full/": b"x", "d/empty.md": b""},
+    )
+    listing = listed(f"s3://{bucket}/d", s3)
+    assert {source.uri for source in listing.sources} == {
+        f"s3://{bucket}/d/{key}"
+        for key in ("a%20b%2Bc.md", "caf%C3%A9%20%231%3F.md", "/twice.md", "100%25.md", "empty.md")
+    }
+    assert [failure.doc_id for failure in listing.failures] == ["full/"]
+    assert listing.ignored == {"hidden files": 2}
+    reader = SourceReader(s3)
+    assert {reader.read(source) for source in listing.sources} == {b"text", b""}
+
+
+def test_records_whose_key_cannot_be_opened_are_told_and_stop_nothing(
+    s3: StoreSettings, bucket: str
+) -> None:
+    line = b'{"id": "1", "text": "One"}\n'
+    put(s3, bucket, {"d//a.jsonl": line, "d/caf\u00e9 +1.jsonl": line, "d/a.md": b"text"})
+    listing = listed(f"s3://{bucket}/d", s3)
+    assert [source.doc_id for source in listing.sources] == ["a.md", "1"]
+    assert listing.sources[1].uri == f"s3://{bucket}/d/caf%C3%A9%20%2B1.jsonl#1"
+    assert "cannot be read" in listing.failures[0].reason
+
+
+def test_progress_counts_objects(s3: StoreSettings, bucket: str) -> None:
+    put(s3, bucket, {f"{n}.md": b"text" for n in range(3)})
+    seen: list[tuple[int, int]] = []
+    list_sources(f"s3://{bucket}", IngestSettings(), s3, lambda *counts: seen.append(counts))
+    assert seen[-1][0] == 3

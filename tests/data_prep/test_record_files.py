@@ -1,5 +1,6 @@
 """Records of JSON lines and Parquet: columns found or named, read back by place, refused with a reason."""
 
+import gzip
 import json
 import tempfile
 from datetime import date
@@ -135,6 +136,48 @@ def test_dates_and_structures_become_plain_json(tmp_path: Path) -> None:
     rows = [{"id": "a", "text": "x", "metadata": meta}, {"id": "b", "text": "y", "metadata": None}]
     found = records(listed(write(tmp_path / "docs.parquet", rows)))
     assert found[0]["metadata"] == {"when": "2026-01-02", "tags": ["a"]}
+
+
+def test_gzipped_lines_are_records(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    rows = [{"id": n, "text": f"text {n}"} for n in range(50)]
+    path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    listing = listed(path)
+    reader = SourceReader(StoreSettings())
+    for source in (*listing.sources, *listing.sources[::-1]):
+        assert json.loads(reader.read(source))["text"] == f"text {source.doc_id}"
+
+
+def test_damaged_and_exploding_gzip_are_told(tmp_path: Path) -> None:
+    whole = gzip.compress("".join(f'{{"text": "{n}"}}\n' for n in range(9000)).encode())
+    (tmp_path / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "none.ndjson.gz").write_bytes(b"no gzip")
+    (tmp_path / "bomb.jsonl.gz").write_bytes(gzip.compress(b" " * (80 << 20)))
+    (tmp_path / "good.jsonl").write_text('{"text": "One"}\n')
+    listing = listed(tmp_path)
+    found = {failure.doc_id: failure.reason for failure in listing.failures}
+    assert set(found) == {"cut.jsonl.gz", "none.ndjson.gz", "bomb.jsonl.gz"}
+    assert "unpacks to more than" in found["bomb.jsonl.gz"]
+    assert len(listing.unseen) == 2  # their records are not known to be gone
+
+
+def test_file_without_a_record_is_counted_and_a_damaged_one_stops_no_other(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", [{"text": "One"}])
+    (tmp_path / "empty.jsonl").touch()
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1" + bytes(60))
+    listing = listed(tmp_path)
+    assert len(listing.sources) == 1
+    assert "Parquet" in listing.failures[0].reason
+    assert listing.ignored == {"files of records without a record": 1}
+    (tmp_path / "a.jsonl").unlink()
+    with pytest.raises(InputError, match="Parquet"):
+        listed(tmp_path / "*.parquet")
+
+
+def test_file_of_records_is_read_whatever_the_case_of_its_suffix(tmp_path: Path) -> None:
+    path = tmp_path / "A.PARQUET"
+    pq.write_table(pa.table({"id": ["1"], "text": ["One"]}), path)
+    assert records(listed(path))[0]["text"] == "One"
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

@@ -40,7 +40,7 @@ def test_pictures_and_styles_beside_documents_are_counted_and_no_failures(tmp_pa
     folder = mixed_folder(tmp_path / "docs")
     for name in ("b.PNG", "site.css", "parts/site.js.gz"):
         (folder / name).write_bytes(b"x")
-    assert listed(folder).ignored == {".png": 2, ".css": 1, ".js": 1}
+    assert listed(folder).ignored == {".png": 2, ".css": 1, ".js": 1, "hidden files": 1}
     (tmp_path / "records").mkdir()
     write_records(tmp_path / "records" / "a.jsonl", [{"_id": "1", "text": "One"}])
     (tmp_path / "records" / "logo.svg").write_bytes(b"x")
@@ -172,8 +172,24 @@ def test_office_and_table_files_are_documents(tmp_path: Path) -> None:
     assert [source.format for source in listed(tmp_path).sources] == ["docx", "csv"]
 
 
-def test_records_among_documents_are_named_with_what_to_do(tmp_path: Path) -> None:
+def test_records_among_documents_are_documents(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("text")
-    (tmp_path / "corpus.jsonl").write_text("{}")
-    (failure,) = listed(tmp_path).failures
-    assert "on their own" in failure.reason
+    write_records(tmp_path / "corpus.jsonl", [{"_id": "r1", "text": "One"}])
+    assert [source.doc_id for source in listed(tmp_path).sources] == ["a.md", "r1"]
+
+
+def test_record_that_is_named_as_a_document_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("text")
+    write_records(tmp_path / "corpus.jsonl", [{"_id": "a.md", "text": "One"}])
+    listing = listed(tmp_path)
+    assert [source.path for source in listing.sources] == [str(tmp_path / "a.md")]
+    assert "used by the document a.md" in reasons(listing.failures)["corpus.jsonl:1"]
+
+
+def test_lines_that_are_no_records_among_documents_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("text")
+    (tmp_path / "events.jsonl").write_text('{"event": "login"}\n')
+    listing = listed(tmp_path)
+    assert [source.doc_id for source in listing.sources] == ["a.md"]
+    assert "its columns: event" in reasons(listing.failures)["events.jsonl"]
+    assert "on their own" in reasons(listing.failures)["events.jsonl"]

@@ -1,0 +1,1 @@
+"""Files of records: reading them, and what a document keeps of a record."""
