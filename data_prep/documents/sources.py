@@ -71,6 +71,11 @@ class Listing:
     failures: tuple[Failure, ...]
     ignored: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def items(self) -> tuple[Source | Failure, ...]:
+        """Sources, then failures."""
+        return (*self.sources, *self.failures)
+
 
 def list_sources(location: str, ingest: IngestSettings, store: StoreSettings) -> Listing:
     """List a location (see `locations.find`); files of records are read when all are such.
