@@ -1,6 +1,7 @@
 """`openbook corpus sources`: where the documents of a corpus come from."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -27,17 +28,11 @@ def list_sources(
     with open_session(json_output, config, overrides) as session:
         live = session.corpora.live(name)
         found = describe_sources(read_snapshot(session.store, name, live.generation))
-        columns = ("location", *_COUNTS, "columns", "ingested")
-        rows = [
-            [
-                source["location"],
-                *(str(source[count]) for count in _COUNTS),
-                ", ".join(filter(None, (source["text_column"], source["id_column"]))),
-                source["ingested"],
-            ]
-            for source in found
-        ]
-        session.console.table(f"Sources of {name}", columns, rows)
+        for source in found:
+            session.console.line(source["location"])
+            session.console.line(f"  {_described(source)}")
+        if not found:
+            session.console.line(f"the ledger of {name} does not say where its documents lie")
         session.console.result({"corpus": name, "generation": live.generation, "sources": found})
 
 
@@ -60,6 +55,15 @@ def remove(
             f"{len(report['sources'])} sources, {report['seconds']} s"
         )
         session.console.result(report)
+
+
+def _described(source: Mapping[str, Any]) -> str:
+    counts = (
+        f"{source['documents']} documents, {source['chunks']} chunks, {source['failed']} failed"
+    )
+    named = [source[name] for name in ("text_column", "id_column") if source[name]]
+    columns = f", columns {', '.join(named)}" if named else ""
+    return f"{counts}, read {source['ingested'] or 'at an unknown time'}{columns}"
 
 
 def describe_sources(ledger: Ledger) -> list[dict[str, Any]]:

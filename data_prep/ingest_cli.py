@@ -59,6 +59,11 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
     )
     if report["retrieval"] == "dense only":
         console.line("search is dense only: this Milvus has no BM25 functions (2.5 and later have)")
+    if len(report["sources"]) > 1:
+        console.line(
+            f"documents come from {len(report['sources'])} sources: openbook corpus sources list "
+            f"{report['corpus']}"
+        )
     show_gone(console, report)
     _show_listed(console, report)
     _show_failures(console, report["failures"], f"openbook corpus status {report['corpus']}")

@@ -86,11 +86,14 @@ class Build:
             loading.result()
 
     def _is_whole(self, base: Base) -> bool:
-        """Whether Milvus holds the generation and no ingest was killed since."""
+        """Whether Milvus holds the generation and no change was killed since."""
         vectors, collection = self._session.vectors, base.generation.collection
         if not vectors.exists(collection):
             return False
         vectors.ensure(collection, base.generation.dimension)
+        live = self._session.corpora.pointer(self._corpus)
+        if live is None or not live.settled:
+            return False
         staging = Staging(self._store, self._corpus, base.index.id)
         return staging.is_clear() and vectors.count(collection) == base.generation.chunks
 
