@@ -64,6 +64,8 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
             f"documents come from {len(report['sources'])} sources: openbook corpus sources list "
             f"{report['corpus']}"
         )
+    if report["rebuild"]:
+        console.line("chunker or embedder changed: all documents of all sources were parsed again")
     show_gone(console, report)
     _show_listed(console, report)
     _show_failures(console, report["failures"], f"openbook corpus status {report['corpus']}")

@@ -23,6 +23,7 @@ def report_built(corpus: str, change: Change, built: Built, retrieval: str) -> d
     return {
         "corpus": corpus,
         "generation": built.settled.generation,
+        "rebuild": change.is_rebuild,
         "documents": dict(built.settled.counts),
         "chunks": {"written": built.written, "total": built.generation.chunks},
         "retrieval": retrieval,

@@ -200,6 +200,21 @@ def test_source_is_not_removed_while_the_corpus_is_changed(
         remove_source(session, corpus, str(tmp_path / "first"))
 
 
+def test_removal_killed_before_it_was_settled_is_finished_by_the_next_ingest(
+    session: Session, corpus: str, tmp_path: Path
+) -> None:
+    first = folder(tmp_path / "first", gate=GATE)
+    second = folder(tmp_path / "second", well=WELL)
+    ingest(session, first, corpus)
+    ingest(session, second, corpus)
+    left = remove_source(session, corpus, first)["generation"]
+    session.corpora.move_live(corpus, left, left)  # killed here
+    assert counts(ingest(session, second, corpus)) == (0, 0, 1, 0, 0)
+    pointer = session.corpora.pointer(corpus)
+    assert pointer is not None
+    assert (pointer.generation, pointer.settled) == (left, True)
+
+
 def test_folder_that_moved_is_told_as_a_copy(session: Session, corpus: str, tmp_path: Path) -> None:
     old = folder(tmp_path / "old", gate=GATE, roof=ROOF)
     ingest(session, old, corpus)
@@ -246,7 +261,8 @@ def test_new_chunking_reads_all_sources_again_and_loses_none(
         foreseen = preview(other, second, corpus)
         assert (foreseen["rebuild"], counts(foreseen)) == (True, (3, 0, 0, 1, 0))
         rebuilt = ingest(other, second, corpus)
-        assert (counts(rebuilt), rebuilt["sources"]) == ((3, 0, 0, 1, 0), [first, second])
+        assert (counts(rebuilt), rebuilt["rebuild"]) == ((3, 0, 0, 1, 0), True)
+        assert rebuilt["sources"] == [first, second]
         assert documents(other, corpus) == before - {"roof.md"}
     third = folder(tmp_path / "third", yard="The yard is paved.")
     back = ingest(session, third, corpus)  # the first index still exists, with what it had then

@@ -11,7 +11,7 @@ REPORT: dict[str, Any] = {
     "corpus": "docs", "generation": "i-g", "chunks": {"written": 0, "total": 9},
     "documents": {"added": 0, "changed": 0, "unchanged": 3, "deleted": 0, "failed": 0},
     "retrieval": "hybrid", "failures": [], "notices": {}, "noticed": [], "sources": ["/x"], "gone": [],
-    "renamed": [], "copies": [], "ignored": {}, "seconds": 0.1,
+    "renamed": [], "copies": [], "ignored": {}, "seconds": 0.1, "rebuild": False,
 }  # fmt: skip
 
 
@@ -22,6 +22,10 @@ def shown(capsys: pytest.CaptureFixture[str], **changes: Any) -> str:
 
 def test_quiet_ingest_says_counts_and_generation_only(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(shown(capsys).splitlines()) == 2
+
+
+def test_rebuild_of_all_sources_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "all documents of all sources were parsed again" in shown(capsys, rebuild=True)
 
 
 def test_deleted_documents_are_told_by_source_with_the_way_back(

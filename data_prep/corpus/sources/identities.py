@@ -103,7 +103,9 @@ class _Names:
 
 def _named(item: Source | Failure, name: str, known: Entries) -> Source | Failure:
     """The item under its id in the ledger; a record that had to be renamed is a failure."""
-    if name == item.doc_id or not isinstance(item, Source) or not _is_record(item):
+    if name == item.doc_id:
+        return item
+    if not isinstance(item, Source) or not _is_record(item):
         return replace(item, doc_id=name)
     owner = known[item.doc_id].sources[0]
     reason = (
