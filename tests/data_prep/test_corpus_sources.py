@@ -4,23 +4,21 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cluster.errors import BusyError, ConflictError, InputError, NotFoundError
+from cluster.errors import BusyError, InputError, NotFoundError
 from cluster.session import Session
-from cluster.settings import ChunkSettings, Settings
-from data_prep.corpus.generations import read_chunks
+from cluster.settings import Settings
 from data_prep.corpus.ingest import corpus_lease, ingest, preview, retry
-from data_prep.corpus.ledger import Entry, ledger_key, read_snapshot
 from data_prep.corpus.rollback import rollback
 from data_prep.corpus.sources.removal import remove_source
+from tests.buckets import s3_client, s3_server
 from tests.handmade import rayless
 from tests.real_corpus import here
+from tests.small_folders import GATE, ROOF, WELL, counts, documents, entries, folder, locations
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-GATE, ROOF, WELL = "The gate opens at seven.", "The roof has nine tiles.", "The well is deep."
 
 
 @pytest.fixture
@@ -33,37 +31,6 @@ def session(home: Settings) -> Iterator[Session]:
 def corpus(request: pytest.FixtureRequest) -> str:
     """A name of its own: tests share one store and one Milvus."""
     return request.node.name.removeprefix("test_").replace("_", "-")[:60]
-
-
-def folder(path: Path, **texts: str) -> str:
-    """A folder with these `.md` files."""
-    path.mkdir(parents=True, exist_ok=True)
-    for name, text in texts.items():
-        (path / f"{name}.md").write_text(text)
-    return str(path)
-
-
-def documents(session: Session, corpus: str) -> set[str]:
-    """The documents that can be found: in the chunks of the live generation, and in Milvus."""
-    live = session.corpora.live(corpus)
-    chunks = read_chunks(session.store, corpus, live.generation)
-    assert session.vectors.chunk_ids(live.collection) == set(chunks["chunk_id"].to_pylist())
-    return set(chunks["doc_id"].to_pylist())
-
-
-def entries(session: Session, corpus: str) -> dict[str, Entry]:
-    live = session.corpora.live(corpus).generation
-    return dict(read_snapshot(session.store, corpus, live).entries)
-
-
-def locations(session: Session, corpus: str) -> list[str]:
-    live = session.corpora.live(corpus).generation
-    return [origin.location for origin in read_snapshot(session.store, corpus, live).origins]
-
-
-def counts(report: dict[str, Any]) -> tuple[int, ...]:
-    order = ("added", "changed", "unchanged", "deleted", "failed")
-    return tuple(report["documents"][name] for name in order)
 
 
 def test_second_source_is_added_and_each_is_updated_by_itself(
@@ -200,21 +167,6 @@ def test_source_is_not_removed_while_the_corpus_is_changed(
         remove_source(session, corpus, str(tmp_path / "first"))
 
 
-def test_removal_killed_before_it_was_settled_is_finished_by_the_next_ingest(
-    session: Session, corpus: str, tmp_path: Path
-) -> None:
-    first = folder(tmp_path / "first", gate=GATE)
-    second = folder(tmp_path / "second", well=WELL)
-    ingest(session, first, corpus)
-    ingest(session, second, corpus)
-    left = remove_source(session, corpus, first)["generation"]
-    session.corpora.move_live(corpus, left, left)  # killed here
-    assert counts(ingest(session, second, corpus)) == (0, 0, 1, 0, 0)
-    pointer = session.corpora.pointer(corpus)
-    assert pointer is not None
-    assert (pointer.generation, pointer.settled) == (left, True)
-
-
 def test_folder_that_moved_is_told_as_a_copy(session: Session, corpus: str, tmp_path: Path) -> None:
     old = folder(tmp_path / "old", gate=GATE, roof=ROOF)
     ingest(session, old, corpus)
@@ -244,82 +196,20 @@ def test_retry_reads_each_failed_document_from_its_own_source(
     assert counts(retry(session, corpus)) == (0, 0, 2, 0, 0)
 
 
-def with_tokens(home: Settings, tokens: int) -> Settings:
-    return here(home).model_copy(update={"chunk": ChunkSettings(tokens=tokens, overlap=0)})
-
-
-def test_new_chunking_reads_all_sources_again_and_loses_none(
-    session: Session, corpus: str, tmp_path: Path, home: Settings
+def test_bucket_and_folder_are_two_sources_of_one_corpus(
+    home: Settings, corpus: str, tmp_path: Path
 ) -> None:
-    first = folder(tmp_path / "first", gate=GATE, roof=ROOF)
-    second = folder(tmp_path / "second", gate="The other gate.", well=WELL)
-    ingest(session, first, corpus)
-    ingest(session, second, corpus)
-    before = documents(session, corpus)
-    with rayless(with_tokens(home, 40)) as other:
-        (tmp_path / "first" / "roof.md").unlink()
-        foreseen = preview(other, second, corpus)
-        assert (foreseen["rebuild"], counts(foreseen)) == (True, (3, 0, 0, 1, 0))
-        rebuilt = ingest(other, second, corpus)
-        assert (counts(rebuilt), rebuilt["rebuild"]) == ((3, 0, 0, 1, 0), True)
-        assert rebuilt["sources"] == [first, second]
-        assert documents(other, corpus) == before - {"roof.md"}
-    third = folder(tmp_path / "third", yard="The yard is paved.")
-    back = ingest(session, third, corpus)  # the first index still exists, with what it had then
-    assert (counts(back), back["sources"]) == ((1, 0, 3, 0, 0), [first, second, third])
-    assert documents(session, corpus) == before - {"roof.md"} | {"yard.md"}
-
-
-def test_new_chunking_stops_at_a_source_that_is_gone_and_says_the_ways_out(
-    session: Session, corpus: str, tmp_path: Path, home: Settings
-) -> None:
-    first = folder(tmp_path / "first", gate=GATE)
-    second = folder(tmp_path / "second", well=WELL)
-    ingest(session, first, corpus)
-    live = ingest(session, second, corpus)["generation"]
-    shutil.rmtree(first)
-    with rayless(with_tokens(home, 48)) as other:
-        ways = rf"{first}.*has to be read again.*corpus sources remove {corpus} {first}.*--replace"
-        with pytest.raises(InputError, match=ways):
-            ingest(other, second, corpus)
-        assert other.corpora.live(corpus).generation == live
-        with pytest.raises(ConflictError, match="another chunker"):
-            retry(other, corpus)
-        remove_source(other, corpus, first)
-        assert counts(ingest(other, second, corpus)) == (1, 0, 0, 0, 0)
-        assert documents(other, corpus) == {"well.md"}
-
-
-def test_lost_ledger_is_no_reason_to_forget_sources(
-    session: Session, corpus: str, tmp_path: Path
-) -> None:
-    first = folder(tmp_path / "first", gate=GATE)
-    second = folder(tmp_path / "second", gate="The other gate.", well=WELL)
-    ingest(session, first, corpus)
-    before = ingest(session, second, corpus)["generation"]
-    session.store.delete(ledger_key(corpus, before))
-    again = ingest(session, second, corpus)
-    assert (again["generation"], again["sources"]) == (before, [first, second])
-    assert documents(session, corpus) == {"gate.md", "second/gate.md", "well.md"}
-
-
-def test_preview_changes_nothing(session: Session, corpus: str, tmp_path: Path) -> None:
-    first = folder(tmp_path / "first", gate=GATE, roof=ROOF)
-    assert counts(preview(session, first, corpus)) == (2, 0, 0, 0, 0)
-    assert not list(session.store.list(f"corpora/{corpus}"))
-    ingest(session, first, corpus)
-    before = {key: session.store.get(key) for key in session.store.list(f"corpora/{corpus}")}
-    folder(tmp_path / "first", gate="The gate is shut.", shed="A shed.")
-    (tmp_path / "first" / "roof.md").unlink()
-    (tmp_path / "first" / "photo.xyz").write_bytes(b"no document")
-    foreseen = preview(session, first, corpus)
-    (source,) = foreseen["sources"]
-    assert (source["added"], source["changed"], source["deleted"]) == (
-        ["shed.md"], ["gate.md"], ["roof.md"],
-    )  # fmt: skip
-    assert [failure["doc_id"] for failure in source["failed"]] == ["photo.xyz"]
-    assert {
-        key: session.store.get(key) for key in session.store.list(f"corpora/{corpus}")
-    } == before
-    done = ingest(session, first, corpus)
-    assert counts(done) == counts(foreseen) == (1, 1, 0, 1, 1)
+    first = folder(tmp_path / "docs", gate=GATE)
+    with s3_server() as server, rayless(here(home).model_copy(update={"store": server})) as session:
+        client = s3_client(server)
+        client.create_bucket(Bucket="books")
+        for name, text in {"gate": "The gate in the bucket.", "well": WELL}.items():
+            client.put_object(Bucket="books", Key=f"shelf/{name}.md", Body=text.encode())
+        ingest(session, first, corpus)
+        assert counts(ingest(session, "s3://books/shelf/", corpus)) == (2, 0, 1, 0, 0)
+        assert documents(session, corpus) == {"gate.md", "shelf/gate.md", "well.md"}
+        client.delete_object(Bucket="books", Key="shelf/well.md")
+        client.put_object(Bucket="books", Key="shelf/gate.md", Body=b"A new gate.")
+        assert counts(ingest(session, "s3://books/shelf", corpus)) == (0, 1, 1, 1, 0)
+        assert counts(remove_source(session, corpus, "s3://books/shelf/")) == (0, 0, 1, 1, 0)
+        assert documents(session, corpus) == {"gate.md"}
