@@ -1,35 +1,26 @@
 """`openbook corpus`: what is in a corpus, which generation is live, and going back."""
 
-import json
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from itertools import chain
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from cluster.corpora import Generation
-from cluster.errors import NotFoundError, UsageError
-from cluster.keys import corpus_prefix
-from cluster.leases import STALE_S
+from cluster.errors import UsageError
 from cluster.options import ConfigFlag, JsonFlag, SetFlag, open_session
-from cluster.session import Session
 from data_prep.corpus.ingest import corpus_lease
 from data_prep.corpus.ingest import retry as run_retry
-from data_prep.corpus.ledger import Entry, State, read_ledger, read_origin
 from data_prep.corpus.retention import Retention
 from data_prep.corpus.rollback import delete_corpus
 from data_prep.corpus.rollback import rollback as run_rollback
+from data_prep.corpus_sources_cli import CorpusName, sources
+from data_prep.corpus_status_cli import status
 from data_prep.ingest_cli import show_report
 
-_SHOWN_ROWS = 200
-_STATES: tuple[State, ...] = ("indexed", "failed", "deleted")
-_UNITS = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
-
 corpus = typer.Typer(no_args_is_help=True, help="The documents and generations of a corpus.")
-CorpusName = Annotated[str, typer.Argument(metavar="CORPUS", help="Name of the corpus.")]
+corpus.add_typer(sources, name="sources")
+corpus.command()(status)
 GenerationName = Annotated[
     str, typer.Argument(metavar="GENERATION", help="As `corpus generations` lists it.")
 ]
@@ -48,37 +39,6 @@ def list_corpora(
         if not found:
             session.console.line("none yet; make one with `openbook ingest SOURCE --corpus NAME`")
         session.console.result({"corpora": found})
-
-
-@corpus.command()
-def status(
-    name: CorpusName,
-    state: Annotated[
-        Literal["indexed", "failed", "deleted"] | None,
-        typer.Option(help="List the documents in this state instead of the failed ones."),
-    ] = None,
-    json_output: JsonFlag = False,
-    config: ConfigFlag = None,
-    overrides: SetFlag = None,
-) -> None:
-    """Counts, and the documents that failed, with the reasons."""
-    with open_session(json_output, config, overrides) as session:
-        live = session.corpora.live(name)
-        entries = read_ledger(session.store, name, live.generation).values()
-        origin = read_origin(session.store, name, live.generation)
-        counts = {known: sum(entry.state == known for entry in entries) for known in _STATES}
-        listed = [entry for entry in entries if entry.state == (state or "failed")]
-        source = origin.location if origin else "unknown"
-        activity = _activity(session, name)
-        _show_status(session, live, counts, source, activity)
-        _show_entries(session, listed, state or "failed")
-        if counts["failed"]:
-            session.console.line(f"try failed ones again with `openbook corpus retry {name}`")
-        session.console.result({
-            "corpus": name, "generation": live.generation, "created": live.created,
-            "source": source, "documents": counts, "chunks": live.chunks, "activity": activity,
-            "entries": [asdict(e) for e in entries if state in (None, e.state)],
-        })  # fmt: skip
 
 
 @corpus.command()
@@ -215,53 +175,6 @@ def delete(
         collections = delete_corpus(session, name)
         session.console.line(f"{name} is deleted, with {len(collections)} collections")
         session.console.result({"corpus": name, "collections": collections, "datasets": sets})
-
-
-def _show_status(
-    session: Session, live: Generation, counts: Mapping[State, int], source: str, activity: str
-) -> None:
-    console = session.console
-    console.line(f"{live.corpus}: {live.documents} documents searched, {live.chunks} chunks")
-    console.line("  " + ", ".join(f"{count} {state}" for state, count in counts.items()))
-    console.line(f"  from {source}")
-    console.line(f"  generation {live.generation}, built {_age(live.created)} ago")
-    console.line(f"  embedder {live.embedder}, chunks of {live.chunker.get('tokens', '?')} tokens")
-    if activity:
-        console.line(f"  {activity}")
-
-
-def _show_entries(session: Session, listed: list[Entry], state: str) -> None:
-    if not listed:
-        return session.console.line(f"no document is {state}")
-    rows = [[e.doc_id, str(e.chunks), str(e.attempts), e.reason] for e in listed[:_SHOWN_ROWS]]
-    session.console.table(f"{state} documents", ("document", "chunks", "attempts", "reason"), rows)
-    if len(listed) > _SHOWN_ROWS:
-        session.console.line(f"and {len(listed) - _SHOWN_ROWS} more; --json lists all")
-    return None
-
-
-def _activity(session: Session, name: str) -> str:
-    """Who changes the corpus now, or what a killed command left to finish; empty when nothing."""
-    prefix = corpus_prefix(name)
-    try:
-        holder = json.loads(session.store.get(f"{prefix}/lock"))
-    except NotFoundError:
-        holder = None
-    if holder and time.time() - holder["beat"] < STALE_S:
-        return f"{holder['purpose']} is running (process {holder['pid']} on {holder['host']})"
-    live = session.corpora.pointer(name)
-    if next(iter(session.store.list(f"{prefix}/staging")), None) is not None:
-        return "an ingest was interrupted: ingest again, it continues"
-    if live and not live.settled:
-        return "a change was interrupted: ingest again, or `corpus rollback`, to finish it"
-    return ""
-
-
-def _age(created: str) -> str:
-    age_s = (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds()
-    unit, length = next((u for u in _UNITS if age_s >= u[1]), _UNITS[-1])
-    count = int(age_s // length)
-    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def _cell(generation: Mapping[str, Any], column: str) -> str:

@@ -12,7 +12,8 @@ from cluster.records import Chunk
 from cluster.session import Session
 from cluster.settings import Settings
 from data_prep.corpus.generations import describe, publish_generation
-from data_prep.corpus.ledger import Entry, Origin, write_ledger
+from data_prep.corpus.ledger import Entry, write_ledger
+from data_prep.corpus.sources.origins import Origin
 from data_prep.corpus.tables import chunk_table
 from tests.real_corpus import IdleRay
 
@@ -70,14 +71,25 @@ def publish_texts(
     """Ledger, chunk files and manifest, and the live pointer moved unless told not to."""
     generation = generation_of(session, corpus, texts, index)
     entries = [
-        Entry(name, f"file:///{name}", "hash", "indexed", "", "hash", 1, generation.generation)
+        Entry(
+            name, f"file:///{name}", "hash", "indexed", "", "hash", 1, generation.generation,
+            sources=("/documents",),
+        )
         for name in texts
-    ]
-    failed = Entry("bad.pdf", "file:///bad.pdf", "hash", "failed", "damaged", attempts=2)
-    origin = Origin("/documents")
-    write_ledger(session.store, corpus, generation.generation, [*entries, failed], origin)
+    ]  # fmt: skip
+    failed = Entry(
+        "bad.pdf",
+        "file:///bad.pdf",
+        "hash",
+        "failed",
+        "damaged",
+        attempts=2,
+        sources=("/documents",),
+    )
+    origins = [Origin("/documents")]
+    write_ledger(session.store, corpus, generation.generation, [*entries, failed], origins)
     table = chunk_table(chunks_of_texts(texts))
-    publish_generation(session.store, table, describe(generation, origin))
+    publish_generation(session.store, table, describe(generation, origins))
     if live:
         pointer = session.corpora.pointer(corpus)
         before = pointer.generation if pointer else None

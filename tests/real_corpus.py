@@ -56,10 +56,16 @@ class Built:
 
 
 def run_ingest(
-    settings: Settings, source: Path, corpus: str, kind: type[Session] = Session
+    settings: Settings,
+    source: Path | str,
+    corpus: str,
+    kind: type[Session] = Session,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """An ingest in this process."""
-    return _run(settings, kind, lambda session: ingest(session, str(source), corpus))
+    return _run(
+        settings, kind, lambda session: ingest(session, str(source), corpus, replace=replace)
+    )
 
 
 def run_retry(settings: Settings, corpus: str) -> dict[str, Any]:

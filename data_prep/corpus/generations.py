@@ -20,7 +20,7 @@ from cluster.corpora import Generation
 from cluster.errors import NotFoundError
 from cluster.keys import generation_prefix
 from cluster.objects import ObjectStore
-from data_prep.corpus.ledger import Origin
+from data_prep.corpus.sources.origins import Origin, normalise
 from data_prep.corpus.tables import CHUNKS, ORDER, get_chunks
 
 _ROWS_PER_FILE = 100_000
@@ -45,10 +45,20 @@ def read_chunks(store: ObjectStore, corpus: str, generation: str) -> pa.Table:
     return pa.concat_tables([CHUNKS.empty_table(), *tables])
 
 
-def describe(generation: Generation, origin: Origin) -> dict[str, Any]:
-    """The manifest of a generation, but for its files and the time."""
+def describe(generation: Generation, origins: Iterable[Origin]) -> dict[str, Any]:
+    """The manifest of a generation, but for its files and the time; its lineage are the sources."""
     index = generation.generation.partition("-")[0]
-    return {**asdict(generation), "index": index, "source": origin.location}
+    columns = ("location", "text_column", "id_column")
+    sources = [{name: getattr(origin, name) for name in columns} for origin in origins]
+    return {**asdict(generation), "index": index, "sources": sources}
+
+
+def read_sources(store: ObjectStore, corpus: str, generation: str) -> tuple[Origin, ...]:
+    """The sources in the manifest of a generation, for a corpus whose ledger was lost."""
+    manifest = read_manifest(store, generation_prefix(corpus, generation)) or {}
+    single = [{"location": manifest["source"]}] if "source" in manifest else []
+    rows = manifest.get("sources", single)
+    return tuple(Origin(**{**row, "location": normalise(row["location"])}) for row in rows)
 
 
 def publish_generation(

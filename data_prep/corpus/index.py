@@ -15,7 +15,8 @@ from cluster.objects import ObjectStore
 from cluster.rows import ROW_SCHEMA
 from cluster.settings import Settings
 from data_prep.corpus.chunk import describe_chunker
-from data_prep.corpus.ledger import Entry, read_ledger
+from data_prep.corpus.ledger import Entry, read_snapshot
+from data_prep.corpus.sources.origins import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Base:
     generation: Generation
     entries: Mapping[str, Entry]
     is_live: bool
+    origins: tuple[Origin, ...] = ()
 
 
 def describe_index(settings: Settings, corpus: str, dimension: int) -> Index:
@@ -81,8 +83,9 @@ def find_base(store: ObjectStore, settings: Settings, corpus: str) -> Base | Non
         index = describe_index(settings, corpus, generation.dimension)
         if index.made(generation):
             try:
-                entries = read_ledger(store, corpus, generation.generation)
+                ledger = read_snapshot(store, corpus, generation.generation)
             except NotFoundError:
                 return None  # without its ledger we know too little: build again from the source
-            return Base(index, generation, entries, generation == live)
+            is_live = generation == live
+            return Base(index, generation, ledger.entries, is_live, ledger.origins)
     return None

@@ -77,7 +77,8 @@ class Release:
         parts = (_needed_of(part, needed) for part in self._parts)
         job = EmbedJob(collection, tuple(part for part in parts if part.ids), len(needed))
         few = job.rows <= self._session.settings.ingest.local_chunks
-        (embed_here if few else embed_chunks)(self._session, job)
+        if job.rows:
+            (embed_here if few else embed_chunks)(self._session, job)
         self._expect_rows(len(present.keys() | wanted.keys()))
         return len(needed), sorted(present.keys() - wanted.keys())
 

@@ -30,7 +30,7 @@ def rollback(session: Session, corpus: str, generation: str | None = None) -> di
     before = session.corpora.live(corpus).generation
     with corpus_lease(session, corpus, "rollback"):
         target = _choose(session, corpus, generation)
-        _check_embedder(session, target)
+        check_embedder(session, target)
         files = chunk_files(session.store, corpus, target.generation)
         release = Release(session, Target(target, (Part.of(session.store, files),)))
         written = release.run(lambda: None, back=True)
@@ -87,11 +87,12 @@ def _choose(session: Session, corpus: str, generation: str | None) -> Generation
     )
 
 
-def _check_embedder(session: Session, generation: Generation) -> None:
+def check_embedder(session: Session, generation: Generation) -> None:
+    """ConflictError when a generation needs another embedder than the settings say."""
     setting = session.settings.models.embedder
     if model_id(setting) != generation.embedder:
         raise ConflictError(
             f"generation {generation.generation} was embedded with {generation.embedder!r}, "
             f"models.embedder is {setting!r}; set models.embedder to that model, here and where the "
-            "corpus is served, and roll back again"
+            "corpus is served, and run the command again"
         )

@@ -61,3 +61,8 @@ class Listing:
     failures: tuple[Failure, ...]
     ignored: Mapping[str, int] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
+
+    @property
+    def items(self) -> tuple[Source | Failure, ...]:
+        """Sources, then failures."""
+        return (*self.sources, *self.failures)

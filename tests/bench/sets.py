@@ -18,7 +18,7 @@ from cluster.records import Chunk, Hit, Question
 from cluster.session import Session
 from cluster.settings import RaftSettings, Settings
 from data_prep.corpus.generations import describe, publish_generation
-from data_prep.corpus.ledger import Origin
+from data_prep.corpus.sources.origins import Origin
 from data_prep.corpus.tables import chunk_table
 from data_prep.sets.numbered_chunks import NumberedChunks, number_chunks
 from data_prep.sets.oracles import find_oracles
@@ -82,7 +82,7 @@ def _publish(session: Session, size: int) -> Generation:
     )
     name = f"{size:012d}-{size:012d}"
     generation = Generation("bench", name, "c", {}, "none", 384, size // 4, size, "")
-    publish_generation(session.store, chunk_table(chunks), describe(generation, Origin("/")))
+    publish_generation(session.store, chunk_table(chunks), describe(generation, [Origin("/")]))
     return session.corpora.generation("bench", name)
 
 

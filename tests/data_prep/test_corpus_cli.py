@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cluster.cli import load_verb
-from cluster.errors import UsageError
+from cluster.errors import InputError, NotFoundError, UsageError
 from cluster.leases import Lease
 from cluster.session import Session
 from cluster.settings import Settings
+from data_prep.corpus.ledger import Entry, read_snapshot, write_ledger
+from data_prep.documents.formats.parsed import Notice
 from tests.handmade import NEW, OLD, OTHER_INDEX, add_rows, publish_texts, rayless
 
 Run = Callable[..., Result]
@@ -60,6 +63,62 @@ def test_status_counts_and_says_what_to_do_about_failures(session: Session, run:
     assert len(status["entries"]) == 3
     (failed,) = result(run, "status", "docs", "--state", "failed")["entries"]
     assert (failed["doc_id"], failed["attempts"]) == ("bad.pdf", 2)
+
+
+def with_notices(session: Session, corpus: str, count: int) -> None:
+    """The live ledger with notices: one document has two, `count` more have the same one."""
+    live = session.corpora.live(corpus).generation
+    ledger = read_snapshot(session.store, corpus, live)
+    scanned = Notice("pages without text", "9 of 10 pages have no text")
+    hidden = Notice("hidden sheets", "sheet 'Köln' is hidden")
+    entries = [replace(entry, notices=(scanned, hidden)) for entry in ledger.entries.values()][:1]
+    entries += [
+        Entry(f"scan-{n}.pdf", "file:///scan", "h", "indexed", notices=(scanned,))
+        for n in range(count)
+    ]
+    origins = [replace(origin, ignored={".png": 3}) for origin in ledger.origins]
+    write_ledger(session.store, corpus, live, entries, origins)
+
+
+def test_status_tells_notices_by_kind_and_all_of_them_when_asked(
+    session: Session, run: Run
+) -> None:
+    publish_texts(session, "docs", OLD)
+    assert "notice" not in run("status", "docs").output
+    with_notices(session, "docs", 250)
+    shown = run("status", "docs").output
+    assert "notice: pages without text in 251 documents, such as" in shown
+    assert "notice: hidden sheets in 1 document, such as" in shown
+    assert "left out as no documents: 3 .png" in shown
+    assert len(shown.splitlines()) < 40
+    assert "--notices lists all" in shown
+    everything = run("status", "docs", "--notices").output
+    assert "scan-249.pdf" in everything
+    assert "lists all" not in everything
+    status = result(run, "status", "docs")
+    assert status["notices"] == {"pages without text": 251, "hidden sheets": 1}
+    noticed = {entry["doc_id"]: entry["notices"] for entry in status["entries"]}
+    assert noticed["scan-7.pdf"] == [
+        {"kind": "pages without text", "text": "9 of 10 pages have no text"}
+    ]
+
+
+def test_sources_list_counts_what_each_brought(session: Session, run: Run) -> None:
+    publish_texts(session, "docs", OLD)
+    (source,) = result(run, "sources", "list", "docs")["sources"]
+    assert source["location"] == "/documents"
+    assert [source[name] for name in ("documents", "chunks", "failed")] == [2, 2, 1]
+    assert result(run, "status", "docs")["sources"] == [source]
+    assert "2 documents, 2 chunks, 1 failed" in run("sources", "list", "docs").output
+
+
+def test_sources_remove_names_the_sources_and_refuses_the_last(session: Session, run: Run) -> None:
+    generation = publish_texts(session, "docs", OLD).generation
+    with pytest.raises(NotFoundError, match=r"no source '/other'; its sources are: /documents"):
+        run("sources", "remove", "docs", "/other")
+    with pytest.raises(InputError, match="openbook corpus delete docs"):
+        run("sources", "remove", "docs", "file:///documents/")
+    assert session.corpora.live("docs").generation == generation
 
 
 def test_status_tells_what_runs_and_what_was_interrupted(session: Session, run: Run) -> None:

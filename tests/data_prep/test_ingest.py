@@ -82,7 +82,7 @@ def test_only_what_changed_is_written_and_lost_vectors_come_back(
     (folder / "new.txt").write_text("A lamp shade costs 45 euros.")
     (folder / "parts" / "bolts.txt").unlink()
     (folder / "spec.pdf").write_bytes(b"%PDF-1.4 cut off")
-    report = run_ingest(settings, folder, "docs")
+    report = run_ingest(settings, folder, "docs", replace=True)
     # warranty.html came from another folder with the same content
     expected = {"added": 1, "changed": 1, "unchanged": 1, "deleted": 1, "failed": 3}
     assert report["documents"] == expected

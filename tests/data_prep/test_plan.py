@@ -11,6 +11,7 @@ from data_prep.corpus.plan import Outcome, Settled, make_plan, make_retry, settl
 from data_prep.documents.sources import Failure, Listing, Source
 
 INDEX = "0123456789ab"
+HERE, THERE = "/here", "/there"
 
 
 def source(doc_id: str, content: str) -> Source:
@@ -26,7 +27,7 @@ def ingested(
     before: Mapping[str, Entry], found: Listing, reasons: Mapping[str, str] | None = None
 ) -> Settled:
     """What a whole ingest would settle, when parsing fails for the documents in `reasons`."""
-    plan = make_plan(before, found)
+    plan = make_plan(before, {HERE: found})
     bad = reasons or {}
     outcomes = [
         Outcome(s.doc_id, s.content_hash, 0 if s.doc_id in bad else 2, bad.get(s.doc_id, ""))
@@ -50,7 +51,7 @@ def test_first_ingest_adds_everything() -> None:
 def test_second_ingest_of_the_same_is_a_noop() -> None:
     found = listing({"a": "1", "b": "1"}, {"c.png": "unsupported"})
     first = ingested({}, found, {"b": "damaged"})
-    plan = make_plan(first.entries, found)
+    plan = make_plan(first.entries, {HERE: found})
     assert plan.is_noop
     again = settle(plan, [], INDEX)
     assert (again.generation, again.entries) == (first.generation, first.entries)
@@ -60,7 +61,7 @@ def test_second_ingest_of_the_same_is_a_noop() -> None:
 def test_only_changed_and_new_documents_are_parsed() -> None:
     first = ingested({}, listing({"a": "1", "b": "1", "c": "1"}))
     found = listing({"a": "1", "b": "2", "d": "1"})
-    assert [s.doc_id for s in make_plan(first.entries, found).parse] == ["b", "d"]
+    assert [s.doc_id for s in make_plan(first.entries, {HERE: found}).parse] == ["b", "d"]
     settled = ingested(first.entries, found)
     assert counts(settled) == (1, 1, 1, 1, 0)
     assert settled.carried == {"a"}
@@ -82,19 +83,19 @@ def test_document_that_broke_keeps_its_last_good_version() -> None:
     assert "still searched" in entry.reason
     assert broken.generation == first.generation
     assert "a" in broken.carried
-    healed = make_plan(broken.entries, listing({"a": "good", "b": "1"}))
+    healed = make_plan(broken.entries, {HERE: listing({"a": "good", "b": "1"})})
     assert not healed.parse
     assert healed.settled["a"].state == "indexed"
 
 
 def test_failed_document_is_tried_again_only_when_it_changed_or_was_unreadable() -> None:
     found = listing({"a": "1", "b": "1", "c": "1"})
-    plan = make_plan({}, found)
+    plan = make_plan({}, {HERE: found})
     outcomes = [Outcome("a", "1", 2), Outcome("b", "1", 0, "damaged"), Outcome("c", "", 0, "gone")]
     before = settle(plan, outcomes, INDEX).entries
-    assert [s.doc_id for s in make_plan(before, found).parse] == ["c"]
+    assert [s.doc_id for s in make_plan(before, {HERE: found}).parse] == ["c"]
     changed = listing({"a": "1", "b": "2", "c": "1"})
-    assert [s.doc_id for s in make_plan(before, changed).parse] == ["b", "c"]
+    assert [s.doc_id for s in make_plan(before, {HERE: changed}).parse] == ["b", "c"]
 
 
 def test_deleted_document_that_comes_back_is_added() -> None:
@@ -112,7 +113,7 @@ def test_attempts_count_tries_of_the_same_content() -> None:
     first = ingested({}, found, {"a": "damaged"}).entries
     assert {entry.attempts for entry in first.values()} == {1}
     assert ingested(first, found).entries == first
-    plan = make_retry(first, found)
+    plan = make_retry(first, {HERE: found})
     assert [source.doc_id for source in plan.parse] == ["a"]
     again = settle(plan, [Outcome("a", "1", 0, "damaged")], INDEX).entries
     assert (again["a"].attempts, again["b"].attempts, again["c.png"].attempts) == (2, 1, 2)
@@ -125,7 +126,7 @@ def test_retry_touches_only_what_failed() -> None:
         {}, listing({"a": "1", "b": "1", "gone": "1", "x": "1"}), {"b": "bad", "x": "bad"}
     )
     found = listing({"a": "changed", "b": "1", "new": "1"})
-    plan = make_retry(first.entries, found)
+    plan = make_retry(first.entries, {HERE: found})
     assert [source.doc_id for source in plan.parse] == ["b"]
     settled = settle(plan, [Outcome("b", "1", 2)], INDEX)
     assert counts(settled) == (1, 0, 2, 0, 0)
@@ -139,7 +140,7 @@ def test_retry_touches_only_what_failed() -> None:
 def test_retry_finds_the_good_version_back() -> None:
     first = ingested({}, listing({"a": "good"}))
     broken = ingested(first.entries, listing({"a": "bad"}), {"a": "damaged"})
-    plan = make_retry(broken.entries, listing({"a": "good"}))
+    plan = make_retry(broken.entries, {HERE: listing({"a": "good"})})
     assert (plan.parse, plan.settled["a"].state) == ((), "indexed")
 
 
@@ -165,7 +166,7 @@ def test_ingest_twice_is_ingest_once_after_any_history(
     history: list[dict[str, str]], documents: dict[str, str]
 ) -> None:
     once = ingest_state(ledger_after(history), documents)
-    plan = make_plan(once.entries, listing(documents))
+    plan = make_plan(once.entries, {HERE: listing(documents)})
     assert plan.is_noop
     again = settle(plan, [], INDEX)
     assert (again.generation, again.entries) == (once.generation, once.entries)

@@ -15,7 +15,7 @@ from data_prep.documents.formats.markup.latex_commands import (
 )  # fmt: skip
 from data_prep.documents.formats.parsed import Parsed, first_heading
 from data_prep.documents.formats.plain.text import fenced
-from data_prep.documents.formats.rows import paragraphs
+from data_prep.documents.formats.tables.rows import paragraphs
 from data_prep.documents.formats.text import decode
 
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(?:\n[ \t]*)?")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from data_prep.documents.formats.plain.text import fenced
-from data_prep.documents.formats.rows import paragraphs
+from data_prep.documents.formats.tables.rows import paragraphs
 
 _ITEM = re.compile(r"\s*(?:-|\d+\.) ")
 _MARK = re.compile(r"#{1,6}\s|```|~~~")  # what would be a heading or code in Markdown

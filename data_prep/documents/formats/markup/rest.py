@@ -14,7 +14,7 @@ from data_prep.documents.formats.markup.rest_inline import words
 from data_prep.documents.formats.markup.rest_tables import grid_table, simple_table
 from data_prep.documents.formats.parsed import Notice, Parsed, first_heading
 from data_prep.documents.formats.plain.text import fenced
-from data_prep.documents.formats.rows import paragraphs
+from data_prep.documents.formats.tables.rows import paragraphs
 from data_prep.documents.formats.text import decode
 
 _DEPTH = 20
