@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
-from data_prep.documents.formats.html import parse_html
+from data_prep.documents.formats.html.page import parse_html
 from data_prep.documents.formats.kinds import Format, true_format
 from data_prep.documents.formats.layout import load_models, parse_layout
-from data_prep.documents.formats.office import parse_docx, parse_pptx, parse_xlsx
+from data_prep.documents.formats.office.slides import parse_docx, parse_pptx, parse_xlsx
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf import parse_pdf
 from data_prep.documents.formats.rows import parse_csv
@@ -54,7 +54,7 @@ def parse_record(data: bytes) -> Parsed:
 
 
 _LIBRARIES: Mapping[Format, tuple[str, ...]] = {
-    "html": ("trafilatura",),
+    "html": ("lxml.etree",),
     "pdf": ("pypdf",),
     "docx": ("markitdown.converters",),
     "pptx": ("markitdown.converters",),
