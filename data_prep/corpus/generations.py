@@ -25,7 +25,7 @@ from data_prep.corpus.tables import CHUNKS, ORDER, get_chunks
 
 _ROWS_PER_FILE = 100_000
 _PACKAGES = (
-    "ray", "tokenizers", "pypdf", "trafilatura", "markitdown", "lxml",
+    "ray", "tokenizers", "pypdfium2", "markitdown", "lxml",
     "sentence-transformers",
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 
-from data_prep.documents.formats.html import parse_html
+from data_prep.documents.formats.html.page import parse_html
 from data_prep.documents.formats.kinds import Format, true_format
 from data_prep.documents.formats.layout import load_models, parse_layout
 from data_prep.documents.formats.markup.asciidoc import parse_asciidoc
@@ -19,7 +19,7 @@ from data_prep.documents.formats.markup.org import parse_org
 from data_prep.documents.formats.markup.rest import parse_rest
 from data_prep.documents.formats.markup.rtf import parse_rtf
 from data_prep.documents.formats.markup.texinfo import parse_texinfo
-from data_prep.documents.formats.office import parse_docx
+from data_prep.documents.formats.office.slides import parse_docx
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf import parse_pdf
 from data_prep.documents.formats.plain.binary_data import without_binary_data
@@ -82,9 +82,9 @@ def parse_record(data: bytes) -> Parsed:
 _LIBRARIES: Mapping[Format, tuple[str, ...]] = {
     "rtf": ("striprtf.striprtf",),
     "xml": ("lxml.etree",),
-    "mail": ("trafilatura",),
-    "mailbox": ("trafilatura",),
-    "html": ("trafilatura",),
+    "mail": ("lxml.etree",),
+    "mailbox": ("lxml.etree",),
+    "html": ("lxml.etree",),
     "pdf": ("pypdf",),
     "docx": ("markitdown.converters",),
     "pptx": ("pptx",),

@@ -1,0 +1,1 @@
+"""HTML, and whatever becomes HTML on its way: its content as Markdown, as a reader sees it."""

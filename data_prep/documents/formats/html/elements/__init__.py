@@ -1,0 +1,1 @@
+"""Elements that are read by rules of their own."""

@@ -1,0 +1,41 @@
+"""HTML as Markdown: the content of a page, with its headings, lists, tables and code.
+
+The converter is our own: of the libraries at hand one loses headings and indentation, the other keeps
+navigation and breaks tables (measured in data_prep/README.md).
+"""
+
+from data_prep.documents.formats.html.content import Content
+from data_prep.documents.formats.html.encoding import decode_page
+from data_prep.documents.formats.html.render import Renderer
+from data_prep.documents.formats.html.titles import only_forwards, page_metadata, page_title
+from data_prep.documents.formats.html.tree import Node, build
+from data_prep.documents.formats.html.writer import Writer
+from data_prep.documents.formats.parsed import Parsed, ParseError, clean
+
+
+def html_text(data: bytes) -> Parsed:
+    """Title, content and metadata of a page; its encoding is the one that fits.
+
+    ParseError when the bytes are no text, or the page only sends its readers elsewhere.
+    """
+    tree, head = build(decode_page(data))
+    if only_forwards(head, tree.size):
+        raise ParseError("holds no text: it only sends its readers to another page")
+    written = _content(tree)
+    text = clean("\n\n".join(written.blocks))
+    title = clean(page_title(head, written.headings))
+    return Parsed(title, text, metadata=page_metadata(head), markdown=True)
+
+
+def html_blocks(markup: str) -> Writer:
+    """All of a piece of HTML that is content already, such as a converted document."""
+    return Renderer().render([build(markup)[0]])
+
+
+def _content(tree: Node) -> Writer:
+    content = Content(tree)
+    title = content.title_outside()
+    return Renderer(content.left_out).render([title, content.root] if title else [content.root])
+
+
+parse_html = html_text
