@@ -25,7 +25,7 @@ from data_prep.corpus.tables import CHUNKS, ORDER, get_chunks
 
 _ROWS_PER_FILE = 100_000
 _PACKAGES = (
-    "ray", "semantic-text-splitter", "pypdf", "trafilatura", "markitdown", "openpyxl",
+    "ray", "semantic-text-splitter", "pypdfium2", "trafilatura", "markitdown", "openpyxl",
     "sentence-transformers",
 )  # fmt: skip
 

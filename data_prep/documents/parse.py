@@ -13,12 +13,12 @@ from data_prep.documents.formats.kinds import Format, true_format
 from data_prep.documents.formats.layout import load_models, parse_layout
 from data_prep.documents.formats.office import parse_docx, parse_pptx, parse_xlsx
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
-from data_prep.documents.formats.pdf import parse_pdf
+from data_prep.documents.formats.pdf.document import parse_pdf
 from data_prep.documents.formats.rows import parse_csv
 from data_prep.documents.formats.text import parse_markdown, parse_text
 
 
-def parse_bytes(data: bytes, named: Format, pdf_parser: str = "pypdf") -> Parsed:
+def parse_bytes(data: bytes, named: Format, pdf_parser: str = "pdfium") -> Parsed:
     """Parse a file that its suffix says is `named`; ParseError when there is no text to be had.
 
     `pdf_parser` is `ingest.pdf_parser`. Anything else that a parser raises is a fault of ours.
@@ -31,7 +31,7 @@ def parse_bytes(data: bytes, named: Format, pdf_parser: str = "pypdf") -> Parsed
     return parsed
 
 
-def prepare(data: bytes, named: Format, pdf_parser: str = "pypdf") -> None:
+def prepare(data: bytes, named: Format, pdf_parser: str = "pdfium") -> None:
     """Load the libraries that `parse_bytes` will need: seconds that no document is to blame for."""
     try:
         format = true_format(named, data)
@@ -55,7 +55,7 @@ def parse_record(data: bytes) -> Parsed:
 
 _LIBRARIES: Mapping[Format, tuple[str, ...]] = {
     "html": ("trafilatura",),
-    "pdf": ("pypdf",),
+    "pdf": ("pypdfium2.raw",),
     "docx": ("markitdown.converters",),
     "pptx": ("markitdown.converters",),
     "xlsx": ("openpyxl",),

@@ -106,11 +106,11 @@ def test_separate_pages_share_no_chunk(small: Chunker) -> None:
 
 
 def test_fingerprint_follows_settings_embedder_and_pdf_parser() -> None:
-    one = describe_chunker(SMALL, "minilm", "pypdf")
-    assert one == describe_chunker(SMALL, "minilm", "pypdf")
+    one = describe_chunker(SMALL, "minilm", "pdfium")
+    assert one == describe_chunker(SMALL, "minilm", "pdfium")
     others = (
-        describe_chunker(ChunkSettings(tokens=25), "minilm", "pypdf"),
-        describe_chunker(SMALL, "bge", "pypdf"),
+        describe_chunker(ChunkSettings(tokens=25), "minilm", "pdfium"),
+        describe_chunker(SMALL, "bge", "pdfium"),
         describe_chunker(SMALL, "minilm", "docling"),
     )
     assert one["fingerprint"] not in {other["fingerprint"] for other in others}
