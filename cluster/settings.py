@@ -117,7 +117,7 @@ class IngestSettings(Section):
     follow_links: bool = False
     parse_timeout_s: float = Field(120.0, gt=0)
     parse_memory_mib: int = Field(1024, ge=64)
-    pdf_parser: Literal["pypdf", "docling"] = "pypdf"
+    pdf_parser: Literal["pdfium", "docling"] = "pdfium"
     text_column: str = ""
     id_column: str = ""
     suffixes: SuffixFormats = Field({})

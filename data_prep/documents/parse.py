@@ -21,7 +21,7 @@ from data_prep.documents.formats.markup.rtf import parse_rtf
 from data_prep.documents.formats.markup.texinfo import parse_texinfo
 from data_prep.documents.formats.office.slides import parse_docx
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
-from data_prep.documents.formats.pdf import parse_pdf
+from data_prep.documents.formats.pdf.document import parse_pdf
 from data_prep.documents.formats.plain.binary_data import without_binary_data
 from data_prep.documents.formats.plain.compressed import unpack
 from data_prep.documents.formats.plain.markdown import parse_markdown, parse_mdx
@@ -40,7 +40,7 @@ from data_prep.documents.formats.tables.delimited import parse_csv
 from data_prep.documents.formats.tables.sheet import parse_xlsx
 
 
-def parse_bytes(data: bytes, named: Format, pdf_parser: str = "pypdf") -> Parsed:
+def parse_bytes(data: bytes, named: Format, pdf_parser: str = "pdfium") -> Parsed:
     """Parse a file that its suffix says is `named`; ParseError when there is no text to be had.
 
     `pdf_parser` is `ingest.pdf_parser`. Anything else that a parser raises is a fault of ours.
@@ -57,7 +57,7 @@ def parse_bytes(data: bytes, named: Format, pdf_parser: str = "pypdf") -> Parsed
     return parsed
 
 
-def prepare(data: bytes, named: Format, pdf_parser: str = "pypdf") -> None:
+def prepare(data: bytes, named: Format, pdf_parser: str = "pdfium") -> None:
     """Load the libraries that `parse_bytes` will need: seconds that no document is to blame for."""
     try:
         format = true_format(named, unpack(data))
@@ -85,7 +85,7 @@ _LIBRARIES: Mapping[Format, tuple[str, ...]] = {
     "mail": ("lxml.etree",),
     "mailbox": ("lxml.etree",),
     "html": ("lxml.etree",),
-    "pdf": ("pypdf",),
+    "pdf": ("pypdfium2.raw",),
     "docx": ("markitdown.converters",),
     "pptx": ("pptx",),
     "xlsx": ("lxml.etree",),

@@ -34,7 +34,7 @@ def process_of(sandbox: Sandbox) -> int:
 def test_result_comes_back_whole(sandbox: Sandbox) -> None:
     found = sandbox.parse("Größe 😀".encode(), "pdf")
     assert (found.text, found.pages, found.markdown) == ("Größe 😀", ((1, 0),), True)
-    assert found.metadata["task"] == {"named": "pdf", "pdf_parser": "pypdf"}
+    assert found.metadata["task"] == {"named": "pdf", "pdf_parser": "pdfium"}
 
 
 def test_process_is_used_again_also_after_a_refusal(sandbox: Sandbox) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _VERBATIM = {"image_placeholder": "", "escape_html": False, "escape_underscores": False}
 MISSING = (
     "ingest.pdf_parser=docling needs the docs extra: pip install 'openbook[docs]', or set "
-    "ingest.pdf_parser=pypdf"
+    "ingest.pdf_parser=pdfium"
 )
 
 

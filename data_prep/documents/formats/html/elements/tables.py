@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from data_prep.documents.formats.html.tree import Node
-from data_prep.documents.formats.rows import paragraphs
+from data_prep.documents.formats.tables.rows import paragraphs
 
 _MAX_SPAN = 1000  # of the HTML standard
 _MAX_SPREAD = 50_000  # cells beyond those that a table has

@@ -1,0 +1,102 @@
+"""What stands at the edge of many pages and belongs to none: running heads, feet and page numbers.
+
+Only what repeats at the same height counts, with numbers that go up as the pages do. A line of body
+text that stands at the same place on several pages differs from page to page.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from data_prep.documents.formats.pdf.lines import make_lines
+from data_prep.documents.formats.pdf.shapes import Line, Page
+
+_EDGE_LINES = 3
+_EDGE = 0.16  # of the page's height
+_MIN_PAGES = 3
+_GRID = 4.0  # points between heights that count as the same
+_NUMBER = re.compile(r"\d+|\b[ivxlcdm]+\b|\b[IVXLCDM]+\b", re.ASCII)
+_ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
+
+Key = tuple[str, int]
+
+
+def remove_furniture(pages: Sequence[Page]) -> None:
+    """Take running heads and feet from the pieces of pages, and repeated asides, such as watermarks."""
+    repeated = Counter(aside for page in pages for aside in set(page.asides))
+    found: dict[int, list[tuple[Line, Key]]] = {}
+    places: dict[Key, set[int]] = defaultdict(set)
+    for at, page in enumerate(pages):
+        page.asides = [aside for aside in page.asides if repeated[aside] < _MIN_PAGES]
+        found[at] = [(line, key) for line in _edges(page) for key in _keys(line, page.number)]
+        for _, (text, height) in found[at]:
+            for near in (height - 1, height, height + 1):
+                places[text, near].add(at)
+    for at, page in enumerate(pages):
+        lines = [
+            line for line, key in found[at] if _is_repeated(places[key], at, key[0], len(pages))
+        ]
+        gone = {id(piece) for line in lines for piece in line.pieces}
+        rest = [piece for piece in page.pieces if id(piece) not in gone]
+        if rest or page.pictures:
+            page.pieces = rest
+
+
+def _edges(page: Page) -> Iterator[Line]:
+    """The outermost lines of a page, without those of a table that begins there."""
+    lines = make_lines(page.pieces)
+    height = page.top - page.bottom
+    top = [line for line in lines[:_EDGE_LINES] if line.y > page.top - height * _EDGE]
+    for line, below in zip(top, [*lines[1:], None], strict=False):
+        if below is None or not _is_table_head(line, below):
+            yield line
+    yield from (
+        line for line in lines[-_EDGE_LINES:]
+        if line.y < page.bottom + height * _EDGE and line not in top
+    )  # fmt: skip
+
+
+def _is_table_head(line: Line, below: Line) -> bool:
+    """Whether cells stand right above cells."""
+    near = line.y - below.y < 2.2 * line.size
+    cells = min(len(line.pieces), len(below.pieces))
+    aligned = sum(
+        any(abs(a.x0 - b.x0) < 2 or abs(a.x1 - b.x1) < 2 for b in below.pieces) for a in line.pieces
+    )
+    return near and cells >= 2 and aligned >= 2
+
+
+def _keys(line: Line, page: int) -> Iterator[Key]:
+    """A line's text as it would be on other pages, its numbers relative to the page's."""
+    text = " ".join(line.text.split())
+    height = round(line.y / _GRID)
+    yield text, height
+    numbers = list(_NUMBER.finditer(text))[:8]
+    for number in numbers:
+        value = _value(number[0])
+        if value is not None:
+            masked = f"{text[: number.start()]}\x00{value - page}\x00{text[number.end() :]}"
+            yield masked, height
+            if re.fullmatch(r"\W*\x00-?\d+\x00\W*", masked):
+                yield f"\x01{value - page}", height  # the number alone, set left and right by turns
+
+
+def _value(number: str) -> int | None:
+    if number.isdigit():
+        return int(number) if len(number) < 6 else None
+    values = [_ROMAN[letter] for letter in number.lower()]
+    return sum(
+        -value if value < following else value
+        for value, following in zip(values, [*values[1:], 0], strict=True)
+    )
+
+
+def _is_repeated(pages: set[int], at: int, text: str, count: int) -> bool:
+    """Whether a line stands on so many pages, or on pages so near, that it is no chance."""
+    if len(pages) >= _MIN_PAGES:
+        return True
+    return len(pages) == 2 and (count == 2 or _is_near(pages)) and "\x00" in text
+
+
+def _is_near(pages: set[int]) -> bool:
+    return max(pages) - min(pages) <= 2

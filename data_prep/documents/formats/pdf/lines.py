@@ -1,0 +1,109 @@
+"""Words to pieces of lines, and pieces to lines.
+
+A piece ends where the gap is wider than one between words. Words follow each other as they are drawn,
+which tells columns apart; pieces that were drawn out of order are put together by their places.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from data_prep.documents.formats.pdf.shapes import Line, Piece
+from data_prep.documents.formats.pdf.words import Word
+
+_WIDE_GAP = 0.9  # of the font's size
+_BACK = 0.35
+_RAISED = 0.5  # how far a footnote's sign or an index stands off the baseline
+_SAME_LINE = 0.3
+
+
+def turn(words: Sequence[Word]) -> int:
+    """The quarters to the left by which most of a page's text is turned."""
+    letters: Counter[int] = Counter()
+    for word in words:
+        letters[word.font.turns] += len(word.text)
+    upright = [(count, turns) for turns, count in letters.items() if turns >= 0]
+    return max(upright)[1] if upright else 0
+
+
+def make_pieces(words: Sequence[Word], turns: int) -> tuple[list[Piece], list[str]]:
+    """The pieces of the text that is turned by `turns`, set upright, and all other text."""
+    pieces: list[Piece] = []
+    asides: list[tuple[int, list[str]]] = []
+    for word in words:
+        if word.font.turns != turns:
+            if not asides or asides[-1][0] != word.font.turns:
+                asides.append((word.font.turns, []))
+            asides[-1][1].append(word.text)
+            continue
+        piece = _upright(word, turns)
+        if not (pieces and _extend(pieces[-1], piece)):
+            pieces.append(piece)
+    return _merge(pieces), [" ".join(texts) for _, texts in asides]
+
+
+def turned(box: tuple[float, float, float, float], turns: int) -> tuple[float, float, float, float]:
+    """A box of the page (left, bottom, right, top) when text turned by `turns` stands upright."""
+    left, bottom, right, top = box
+    match turns:
+        case 1:
+            return bottom, -right, top, -left
+        case 2:
+            return -right, -top, -left, -bottom
+        case 3:
+            return -top, left, -bottom, right
+        case _:
+            return box
+
+
+def make_lines(pieces: Sequence[Piece]) -> list[Line]:
+    """Pieces by their baselines, downwards, each line from left to right (Arabic: from the right)."""
+    rows: list[list[Piece]] = []
+    for piece in sorted(pieces, key=lambda piece: (-piece.y, piece.x0)):
+        if rows and rows[-1][0].y - piece.y <= _tolerance(rows[-1][0], piece):
+            rows[-1].append(piece)
+        else:
+            rows.append([piece])
+    left = min((piece.x0 for piece in pieces), default=0.0)
+    right = max((piece.x1 for piece in pieces), default=0.0)
+    return [Line(sorted(row, key=lambda piece: piece.x0), left, right) for row in rows]
+
+
+def _upright(word: Word, turns: int) -> Piece:
+    x0, _, x1, _ = turned((word.left, word.bottom, word.right, word.top), turns)
+    x, y = word.origin
+    baseline = (y, -x, -y, x)[turns]
+    return Piece(word.text, x0, x1, baseline, word.font.size, word.font.bold, word.font.mono)
+
+
+def _extend(piece: Piece, word: Piece) -> bool:
+    """Put a word at the end of a piece if it follows there."""
+    size = max(piece.size, word.size)
+    gap = word.x0 - piece.x1
+    apart = abs(word.y - piece.y)
+    near = apart <= size * (
+        _RAISED if word.size < piece.size * 0.9 or piece.size < word.size * 0.9 else 0.2
+    )
+    if not near or not -size * _BACK <= gap <= size * _WIDE_GAP:
+        return False
+    if word.size > piece.size * 1.1:
+        piece.y, piece.size = word.y, word.size
+    piece.text = f"{piece.text} {word.text}"
+    piece.x1 = max(piece.x1, word.x1)
+    piece.bold, piece.mono = piece.bold and word.bold, piece.mono and word.mono
+    return True
+
+
+def _merge(pieces: Sequence[Piece]) -> list[Piece]:
+    """Pieces that follow each other on a line although they were drawn out of order."""
+    whole: list[Piece] = []
+    for line in make_lines(pieces):
+        start = len(whole)
+        for piece in line.pieces:
+            if not (len(whole) > start and _extend(whole[-1], piece)):
+                whole.append(piece)
+    return whole
+
+
+def _tolerance(first: Piece, piece: Piece) -> float:
+    small, large = sorted((first.size, piece.size))
+    return large * (_SAME_LINE if small > large * 0.85 else _RAISED * 0.8)
