@@ -85,7 +85,7 @@ class Retriever:
             top_k=depth,
             mode=settings.mode,
             candidates=max(settings.candidates, depth),
-            rrf_k=settings.rrf_k,
+            dense_weight=settings.dense_weight,
             filter=wanted.filter,
             fresh=wanted.fresh,
         )

@@ -130,14 +130,15 @@ class IngestSettings(Section):
 class RetrievalSettings(Section):
     """The same retriever for training sets, serving and `search`.
 
-    `hybrid` is `dense` where Milvus has no BM25 functions; `sparse` is an error there. `rerank_model` is
+    `hybrid` is `dense` where Milvus has no BM25 functions; `sparse` is an error there. It joins `candidates`
+    by vectors and as many by words; of their scores vectors make up `dense_weight`. `rerank_model` is
     a cross-encoder, named as in `models`, that orders `rerank_candidates` hits anew; empty means none.
     """
 
     mode: Literal["hybrid", "dense", "sparse"] = "hybrid"
     top_k: int = Field(4, ge=1, le=100)
-    candidates: int = Field(50, ge=1)
-    rrf_k: int = Field(60, ge=1)
+    candidates: int = Field(100, ge=1, le=1000)
+    dense_weight: Fraction = 0.5
     rerank_model: str = ""
     rerank_candidates: int = Field(20, ge=1, le=1000)
 

@@ -1,26 +1,29 @@
 """Milvus: one collection per index of a corpus, written by upsert only.
 
 A row is a chunk with its dense vector (cosine) and, where the server has BM25 functions (Milvus 2.5+,
-Milvus Lite), a sparse vector that the server derives from `text`. Hybrid search fuses both by
-reciprocal rank on the server; collections of older servers are searched dense only. Raw BM25 scores
-are never shown (Milvus Lite returns them negative): a hit's score is its cosine, its rank the order.
+Milvus Lite), a sparse vector that the server derives from `words` (see `cluster/words.py`). Hybrid search
+asks for both and adds their scores (`cluster/fusion.py`); collections of older servers are searched
+dense only. Raw BM25 scores are never shown: a hit's score is its cosine, its rank the order.
 """
 
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pymilvus import AnnSearchRequest, DataType, Function, FunctionType, MilvusClient, RRFRanker
+from pymilvus import MilvusClient
 
 from cluster.errors import SettingsError
 from cluster.milvus_calls import MilvusCalls
+from cluster.milvus_search import CollectionSearch, Mode
+from cluster.milvus_search import SearchOptions as SearchOptions
 from cluster.records import Chunk, Hit
-from cluster.rows import MAX_BYTES, PAYLOAD, hits_of, row_of
+from cluster.row_schema import missing_indexes, new_schema
+from cluster.rows import row_of
 from cluster.settings import MilvusSettings
 
 Retrieval = Literal["hybrid", "dense only"]
@@ -33,28 +36,13 @@ _DELETED_AT_ONCE = 1000
 _KEEPALIVE = {"grpc.keepalive_time_ms": 300_000, "grpc.keepalive_permit_without_calls": False}
 
 
-@dataclass(frozen=True, slots=True)
-class SearchOptions:
-    """How to search: `top_k` hits from `candidates` of each leg; `filter` is a Milvus expression.
-
-    `fresh` waits until every acknowledged write is seen; without, the last seconds may be missing.
-    """
-
-    top_k: int
-    mode: Literal["hybrid", "dense", "sparse"]
-    candidates: int
-    rrf_k: int
-    filter: str | None = None
-    fresh: bool = False
-
-
 class VectorStore:
     """A client of one Milvus. Connects on first use; `close` when done."""
 
     def __init__(self, settings: MilvusSettings, uri: str) -> None:
         self._settings = settings
         self._calls = MilvusCalls(uri, settings)
-        self._with_sparse: dict[str, bool] = {}
+        self._known_fields: dict[str, frozenset[str]] = {}
         self.uri = uri
 
     @cached_property
@@ -77,7 +65,7 @@ class VectorStore:
     def retrieval(self, collection: str) -> Retrieval:
         """What a collection can be searched by; NotFoundError when it is not there."""
         with self._calls.explained(collection):
-            return "hybrid" if self._has_sparse(collection) else "dense only"
+            return "hybrid" if "sparse" in self._fields(collection) else "dense only"
 
     def exists(self, collection: str) -> bool:
         """Whether the collection is there."""
@@ -88,18 +76,25 @@ class VectorStore:
         """Make the collection if needed and load it; idempotent, also after a kill half-way."""
         with self._calls.explained():
             if not self._client.has_collection(collection):
-                self._client.create_collection(collection, schema=self._schema(dimension))
-                self._with_sparse.pop(collection, None)
-            self._ensure_indexes(collection)
+                schema = new_schema(dimension, self.full_text, self.one_writer)
+                self._client.create_collection(collection, schema=schema)
+                self._known_fields.pop(collection, None)
+            made = set(self._client.list_indexes(collection))
+            if missing := missing_indexes(self._fields(collection), made):
+                self._client.create_index(collection, missing)
             self._client.load_collection(collection)
 
     def upsert(self, collection: str, chunks: Sequence[Chunk], vectors_NE: np.ndarray) -> int:
         """Write or replace rows by `chunk_id`; returns how many. Passing trouble is waited out."""
         if not chunks:
             return 0
-        rows = [row_of(c, vector) for c, vector in zip(chunks, vectors_NE.tolist(), strict=True)]
         timeout_s = self._settings.timeout_s
         with self._calls.explained():
+            fields = self._fields(collection)
+            rows = [
+                row_of(chunk, vector, fields)
+                for chunk, vector in zip(chunks, vectors_NE.tolist(), strict=True)
+            ]
             self._calls.retried(lambda: self._client.upsert(collection, rows, timeout=timeout_s))
         return len(rows)
 
@@ -150,7 +145,7 @@ class VectorStore:
 
     def drop(self, collection: str) -> None:
         """Remove the collection; no error when it is not there."""
-        self._with_sparse.pop(collection, None)
+        self._known_fields.pop(collection, None)
         with self._calls.explained():
             self._client.drop_collection(collection)
 
@@ -165,27 +160,19 @@ class VectorStore:
 
         SettingsError for `sparse` where the collection has no BM25; `hybrid` is `dense` there.
         """
-        common: dict[str, Any] = {
-            "limit": options.top_k,
-            "output_fields": [*PAYLOAD, "dense"],
-            "timeout": self._settings.timeout_s,
-        }
-        if options.fresh:
-            common["consistency_level"] = "Strong"
 
-        def run() -> Any:
+        def run() -> list[list[Hit]]:
             mode = self._mode(collection, options)
-            if mode == "hybrid":
-                legs = _legs(texts, vectors_QE, options)
-                ranker = RRFRanker(options.rrf_k)
-                return self._client.hybrid_search(collection, legs, ranker, **common)
-            queries = list(texts) if mode == "sparse" else vectors_QE.tolist()
-            return self._client.search(
-                collection, queries, anns_field=mode, filter=options.filter or "", **common
-            )
+            return CollectionSearch(
+                self._client,
+                collection,
+                self._fields(collection),
+                replace(options, mode=mode),
+                self._settings.timeout_s,
+            ).hits(texts, vectors_QE)
 
-        found = self._read(collection, run)
-        return [hits_of(rows, query_E) for rows, query_E in zip(found, vectors_QE, strict=True)]
+        found: list[list[Hit]] = self._read(collection, run)
+        return found
 
     def close(self) -> None:
         """Drop the connection."""
@@ -207,8 +194,8 @@ class VectorStore:
         with self._calls.explained(collection):
             return self._calls.on_loaded(run, lambda: self._client.load_collection(collection))
 
-    def _mode(self, collection: str, options: SearchOptions) -> str:
-        if options.mode == "dense" or self._has_sparse(collection):
+    def _mode(self, collection: str, options: SearchOptions) -> Mode:
+        if options.mode == "dense" or "sparse" in self._fields(collection):
             return options.mode
         if options.mode == "hybrid":
             return "dense"
@@ -218,12 +205,12 @@ class VectorStore:
             "the corpus into a new collection"
         )
 
-    def _has_sparse(self, collection: str) -> bool:
+    def _fields(self, collection: str) -> frozenset[str]:
         """A property of the collection and not of the server: that may have been upgraded since."""
-        if collection not in self._with_sparse:
+        if collection not in self._known_fields:
             fields = self._client.describe_collection(collection)["fields"]
-            self._with_sparse[collection] = "sparse" in {field["name"] for field in fields}
-        return self._with_sparse[collection]
+            self._known_fields[collection] = frozenset(field["name"] for field in fields)
+        return self._known_fields[collection]
 
     @cached_property
     def _client(self) -> MilvusClient:
@@ -247,38 +234,3 @@ class VectorStore:
             grpc_options=_KEEPALIVE,
             **{name: value for name, value in options.items() if value},
         )
-
-    def _schema(self, dimension: int) -> Any:
-        schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-        schema.add_field("chunk_id", DataType.VARCHAR, is_primary=True, max_length=64)
-        for name in ("doc_id", "uri", "title"):
-            schema.add_field(name, DataType.VARCHAR, max_length=MAX_BYTES[name])
-        analyzed = {"enable_analyzer": True} if self.full_text else {}
-        schema.add_field("text", DataType.VARCHAR, max_length=MAX_BYTES["text"], **analyzed)
-        for name in ("page", "start", "end", "tokens"):
-            schema.add_field(name, DataType.INT64)
-        schema.add_field("metadata", DataType.JSON)
-        schema.add_field("digest", DataType.VARCHAR, max_length=16)
-        schema.add_field("tenant", DataType.VARCHAR, max_length=64)
-        schema.add_field("dense", DataType.FLOAT_VECTOR, dim=dimension)
-        if self.full_text:
-            schema.add_field("sparse", DataType.SPARSE_FLOAT_VECTOR)
-            schema.add_function(Function("bm25", FunctionType.BM25, ["text"], ["sparse"]))
-        return schema
-
-    def _ensure_indexes(self, collection: str) -> None:
-        made = set(self._client.list_indexes(collection))
-        missing = MilvusClient.prepare_index_params()
-        if "dense" not in made:
-            missing.add_index("dense", index_type="AUTOINDEX", metric_type="COSINE")
-        if self._has_sparse(collection) and "sparse" not in made:
-            missing.add_index("sparse", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-        if len(missing):
-            self._client.create_index(collection, missing)
-
-
-def _legs(texts: Sequence[str], vectors_QE: np.ndarray, options: SearchOptions) -> list[Any]:
-    return [
-        AnnSearchRequest(data, field, {}, limit=options.candidates, expr=options.filter or "")
-        for data, field in ((vectors_QE.tolist(), "dense"), (list(texts), "sparse"))
-    ]

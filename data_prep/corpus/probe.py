@@ -83,6 +83,6 @@ def _options(session: Session) -> SearchOptions:
         top_k=settings.top_k,
         mode="sparse" if settings.mode == "sparse" else "dense",
         candidates=max(settings.candidates, settings.top_k),
-        rrf_k=settings.rrf_k,
+        dense_weight=settings.dense_weight,
         fresh=True,
     )

@@ -19,7 +19,7 @@ from cluster.records import Chunk
 from cluster.settings import MilvusSettings
 from cluster.vectors import SearchOptions, VectorStore
 
-HYBRID = SearchOptions(top_k=2, mode="hybrid", candidates=10, rrf_k=60)
+HYBRID = SearchOptions(top_k=2, mode="hybrid", candidates=10, dense_weight=0.5)
 
 
 def test_embedded_server_is_shared_and_stopped_by_the_last_user(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from cluster.vectors import SearchOptions, VectorStore
 from tests.milvus_servers import FlakyMilvus
 from train.client import Ask
 
-HYBRID = SearchOptions(top_k=2, mode="hybrid", candidates=10, rrf_k=60, fresh=True)
-DENSE = SearchOptions(top_k=2, mode="dense", candidates=10, rrf_k=60, fresh=True)
-SPARSE = SearchOptions(top_k=2, mode="sparse", candidates=10, rrf_k=60, fresh=True)
+HYBRID = SearchOptions(top_k=2, mode="hybrid", candidates=10, dense_weight=0.5, fresh=True)
+DENSE = SearchOptions(top_k=2, mode="dense", candidates=10, dense_weight=0.5, fresh=True)
+SPARSE = SearchOptions(top_k=2, mode="sparse", candidates=10, dense_weight=0.5, fresh=True)
 SERVER = pytest.param("server", marks=[pytest.mark.slow, pytest.mark.timeout(180)])
 
 
