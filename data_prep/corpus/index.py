@@ -13,7 +13,7 @@ from cluster.keys import collection_name, content_id
 from cluster.models import model_id
 from cluster.objects import ObjectStore
 from cluster.rows import ROW_SCHEMA
-from cluster.settings import Settings
+from cluster.settings import IngestSettings, Settings
 from data_prep.corpus.chunk import describe_chunker
 from data_prep.corpus.ledger import Entry, read_snapshot
 from data_prep.corpus.sources.origins import Origin
@@ -58,8 +58,14 @@ class Base:
 def describe_index(settings: Settings, corpus: str, dimension: int) -> Index:
     """The index that the settings mean, for an embedder with vectors of this length."""
     embedder = model_id(settings.models.embedder)
-    chunker = describe_chunker(settings.chunk, embedder, {"pdf_parser": settings.ingest.pdf_parser})
+    chunker = describe_chunker(settings.chunk, embedder, _parsing(settings.ingest))
     return Index(corpus, chunker, embedder, dimension)
+
+
+def _parsing(ingest: IngestSettings) -> dict[str, Any]:
+    """What decides how files become text."""
+    suffixes = {"suffixes": dict(ingest.suffixes)} if ingest.suffixes else {}
+    return {"pdf_parser": ingest.pdf_parser, **suffixes}
 
 
 def live_generation(corpora: Corpora, corpus: str) -> Generation | None:

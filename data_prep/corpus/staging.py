@@ -26,6 +26,7 @@ from data_prep.corpus.tables import CHUNKS, chunk_table, get_tables, put_table
 from data_prep.documents.cutting import Cutting, cutter_for
 from data_prep.documents.formats.layout import MISSING
 from data_prep.documents.formats.parsed import Notice, Parsed, ParseError
+from data_prep.documents.formats.titles import usable_title
 from data_prep.documents.reading import SourceReader
 from data_prep.documents.sandbox import Sandbox
 from data_prep.documents.sources import Source
@@ -235,10 +236,13 @@ def _groups(
 
 
 def _document(source: Source, parsed: Parsed) -> Document:
+    title = " ".join(parsed.title.split())
+    if source.format != "record":
+        title = usable_title(title, source.doc_id)
     return Document(
         doc_id=source.doc_id,
         uri=source.uri,
-        title=" ".join(parsed.title.split())[:TITLE_CHARS],
+        title=title[:TITLE_CHARS],
         text=parsed.text,
         content_hash=source.content_hash,
         pages=parsed.pages,

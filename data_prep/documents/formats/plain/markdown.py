@@ -8,6 +8,7 @@ from data_prep.documents.formats.plain.binary_data import without_binary_data
 from data_prep.documents.formats.plain.front_matter import FrontMatterError, split_front_matter
 from data_prep.documents.formats.plain.headings import first_heading, with_hash_headings
 from data_prep.documents.formats.plain.mdx import without_components
+from data_prep.documents.formats.tables.markdown import spell_out_tables
 from data_prep.documents.formats.text import decode
 
 _TITLES = ("title", "Title", "TITLE")
@@ -37,7 +38,8 @@ def read_markdown(source: str, components: bool = False) -> Parsed:
     lines = [line for line, _ in with_hash_headings(body.split("\n"))]
     if components:
         lines = list(without_components(lines))
-    text = re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).strip("\n")
+    spelt = spell_out_tables("\n".join(lines))
+    text = re.sub(r"\n{4,}", "\n\n\n", spelt).strip("\n")
     named = next((str(metadata[key]) for key in _TITLES if _is_words(metadata.get(key))), "")
     return Parsed(
         named or first_heading(text), text, metadata=metadata, markdown=True, notices=tuple(notices)

@@ -9,7 +9,7 @@ from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from data_prep.documents.formats.html import parse_html
+from data_prep.documents.formats.html.page import parse_html
 from data_prep.documents.formats.parsed import FAULTS, Notice, Parsed, ParseError, clean
 from data_prep.documents.formats.text import decode
 
