@@ -289,3 +289,16 @@ def test_front_matter_cases_have_their_titles(name: str, title: str) -> None:
     document = parse_bytes((CASES / "md-front-matter" / name).read_bytes(), "markdown")
     assert document.title == title
     assert "title:" not in document.text
+
+
+def test_empty_front_matter_is_no_text() -> None:
+    assert markdown("---\n---\n# Valves\n\ntext").text == "# Valves\n\ntext"
+    assert markdown("+++\n+++\n# Valves\n").text == "# Valves"
+
+
+def test_fence_inside_a_list_item_stands_on_its_own() -> None:
+    text = "- ```sh\n  # no heading\n    x\n  ```\n\n1. Do:\n\n    ~~~\n    # nor this\n    ~~~\n\n# Valves"
+    document = markdown(text)
+    assert document.title == "Valves"
+    assert "-\n```sh\n# no heading\n  x\n```\n" in document.text
+    assert "\n~~~\n# nor this\n~~~\n" in document.text

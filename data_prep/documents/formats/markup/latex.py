@@ -13,19 +13,19 @@ from data_prep.documents.formats.markup.latex_commands import (
     SIGNS,
     VERBATIM,
 )  # fmt: skip
-from data_prep.documents.formats.parsed import Parsed, first_heading
+from data_prep.documents.formats.parsed import Notice, Parsed, first_heading
 from data_prep.documents.formats.plain.text import fenced
 from data_prep.documents.formats.rows import paragraphs
 from data_prep.documents.formats.text import decode
 
-_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(?:\n[ \t]*)?")
-_BODY = re.compile(r"\\begin\s*\{document\}(.*?)(?:\\end\s*\{document\}|\Z)", re.DOTALL)
+_BODY = re.compile(r"^[ \t]*\\begin\s*\{document\}", re.MULTILINE)
+_BODY_END = "\\end{document}"
 _TOKEN = re.compile(
     r"\\begin\s*\{([^{}\n]{1,60})\}|\\end\s*\{([^{}\n]{1,60})\}|\\([a-zA-Z@]+)\*?[ \t]*\n?|\\(.|\n)"
     r"|(\$\$?)|([{}])|(\n[ \t]*\n\s*)|([^\\${}\n]+|\n)",
     re.DOTALL,
 )
-_LONG = 1 << 16
+_LONG, _VERB = 5000, 500  # characters of a formula, and of code inside a line
 _QUOTES = (("``", "“"), ("''", "”"), ("---", "—"), ("--", "–"), ("~", " "))
 
 
@@ -35,14 +35,24 @@ def parse_latex(data: bytes) -> Parsed:
     head, body = _split(source)
     title = _argument_of(head, "title") or _argument_of(body, "title")
     named = {name: _argument_of(head, name) for name in ("author", "date")}
-    text = Reader(body).text()
+    reader = Reader(body)
+    text = reader.text()
     metadata: dict[str, Any] = {name: words for name, words in named.items() if words}
-    return Parsed(title or first_heading(text), text, metadata=metadata, markdown=True)
+    notices: tuple[Notice, ...] = ()
+    if reader.elsewhere:
+        what = f"{reader.elsewhere} parts that lie in other files (\\input) are not in the text"
+        notices = (Notice("parts elsewhere", what),)
+    return Parsed(
+        title or first_heading(text), text, metadata=metadata, markdown=True, notices=notices
+    )
 
 
 def _split(source: str) -> tuple[str, str]:
     found = _BODY.search(source)
-    return (source[: found.start()], found[1]) if found else ("", source)
+    if found is None:
+        return "", source
+    end = source.rfind(_BODY_END)  # others may stand in examples
+    return source[: found.start()], source[found.end() : end if end > found.end() else len(source)]
 
 
 def _argument_of(source: str, command: str) -> str:
@@ -60,6 +70,7 @@ class Reader:
     def __init__(self, source: str, depth: int = 0) -> None:
         self._source = source
         self._at = 0
+        self.elsewhere = 0  # parts that lie in other files
         self._depth = depth
         self._blocks: list[str] = []
         self._words: list[str] = []
@@ -121,6 +132,9 @@ class Reader:
             self._end()
             self._lists.append(plain)
             self._optional()
+        elif plain == "frame":
+            self._optional()
+            self._section("frametitle")
         else:
             self._end()
             self._optional()
@@ -139,6 +153,7 @@ class Reader:
         elif name in SIGNS:
             self._words.append(SIGNS[name])
         elif name in DROPPED:
+            self.elsewhere += name in ("input", "include")
             for _ in range(DROPPED[name]):
                 self._optional()
                 self._argument()
@@ -188,7 +203,7 @@ class Reader:
             self._optional()
             self._words.append("\n")
         elif sign in "([":
-            end = self._source.find("\\)" if sign == "(" else "\\]", self._at)
+            end = self._source.find("\\)" if sign == "(" else "\\]", self._at, self._at + _LONG)
             if end >= 0:
                 self._words.append(f"${self._source[self._at : end].strip()}$")
                 self._at = end + 2
@@ -211,8 +226,9 @@ class Reader:
 
     def _verb(self, _: str) -> None:
         mark = self._source[self._at : self._at + 1]
-        end = self._source.find(mark, self._at + 1) if mark else -1
-        line = self._source.find("\n", self._at)
+        stop = self._at + _VERB
+        end = self._source.find(mark, self._at + 1, stop) if mark else -1
+        line = self._source.find("\n", self._at, stop)
         if end > 0 and (line < 0 or end < line):
             self._words.append(f"`{self._source[self._at + 1 : end]}`")
             self._at = end + 1
