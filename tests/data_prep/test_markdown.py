@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.documents.formats.parsed import Parsed, clean, first_heading
+from data_prep.documents.formats.parsed import Parsed, first_heading
 from data_prep.documents.formats.plain.binary_data import without_binary_data
 from data_prep.documents.formats.plain.inline import strip_inline
 from data_prep.documents.parse import parse_bytes
@@ -259,21 +259,6 @@ def test_first_heading_agrees_with_commonmark() -> None:
             if t.type == "heading_open" and t.level == 0
         ]
         assert first_heading(text) == (tops or [first_heading(text)])[0]
-
-
-@pytest.mark.parametrize(
-    ("raw", "shown"),
-    [
-        ("main\u00adtenance", "maintenance"), ("a\u00a0b\u202fc", "a b c"),
-        ("\ufeffzero\u200bwidth", "zerowidth"),
-        ("\u202egnol\u202c", "gnol"), ("a\u2028b\fc", "a\nb\nc"), ("می\u200cخواهم", "می\u200cخواهم"),
-        ("👩\u200d🔧", "👩\u200d🔧"), ("ភាសា\u200bខ្មែរ", "ភាសា\u200bខ្មែរ"),
-        ("hi\U000e0069\U000e0067!", "hi!"),
-        ("🏴\U000e0067\U000e0062\U000e007f", "🏴\U000e0067\U000e0062\U000e007f"), ("ﬁn Ａ", "ﬁn Ａ"),
-    ],
-)  # fmt: skip
-def test_characters_without_ink_are_folded_and_those_of_scripts_stay(raw: str, shown: str) -> None:
-    assert clean(raw) == shown
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="needs ../shared/cases")

@@ -13,6 +13,7 @@ from data_prep.documents.formats.markup.latex_commands import (
     SIGNS,
     VERBATIM,
 )  # fmt: skip
+from data_prep.documents.formats.markup.latex_source import Cursor, closing
 from data_prep.documents.formats.parsed import Notice, Parsed, first_heading
 from data_prep.documents.formats.plain.text import fenced
 from data_prep.documents.formats.rows import paragraphs
@@ -59,17 +60,16 @@ def _argument_of(source: str, command: str) -> str:
     found = re.search(rf"\\{command}\s*(?:\[[^\[\]]*\])?\s*\{{", source)
     if found is None:
         return ""
-    end = _closing(source, found.end() - 1)
+    end = closing(source, found.end() - 1)
     words = Reader(source[found.end() : end - 1]).text()
     return "" if words.startswith("\\") else " ".join(words.split())
 
 
-class Reader:
+class Reader(Cursor):
     """Reads tokens one after another; what commands need of their arguments is read ahead."""
 
     def __init__(self, source: str, depth: int = 0) -> None:
-        self._source = source
-        self._at = 0
+        super().__init__(source)
         self.elsewhere = 0  # parts that lie in other files
         self._depth = depth
         self._blocks: list[str] = []
@@ -243,28 +243,6 @@ class Reader:
         letter = letter.replace("\\i", "i").replace("\\j", "j")
         self._words.append(unicodedata.normalize("NFC", letter[:1] + mark) + letter[1:])
 
-    def _argument(self) -> str:
-        """The next argument in braces, or nothing where there is none."""
-        found = re.compile(r"[ \t]*\n?[ \t]*\{").match(self._source, self._at)
-        if found is None:
-            return ""
-        end = _closing(self._source, found.end() - 1)
-        inner, self._at = self._source[found.end() : end - 1], end
-        return inner
-
-    def _optional(self) -> str:
-        found = re.compile(r"[ \t]*\[([^\[\]]{0,1000})\]").match(self._source, self._at)
-        if found is None:
-            return ""
-        self._at = found.end()
-        return found[1]
-
-    def _until(self, name: str) -> str:
-        end = self._source.find(f"\\end{{{name}}}", self._at)
-        inner = self._source[self._at : end if end >= 0 else len(self._source)]
-        self._at = end + len(name) + 6 if end >= 0 else len(self._source)
-        return inner
-
     def _read(self, source: str) -> str:
         return Reader(source, self._depth + 1).text() if self._depth < 10 else source
 
@@ -296,13 +274,3 @@ def _rows(source: str, depth: int) -> list[list[str]]:
         ]
         rows.append([" ".join(cell.split()) for cell in cells])
     return rows
-
-
-def _closing(source: str, at: int) -> int:
-    """After the brace that closes the one at `at`; a text that never closes it ends there."""
-    depth = 0
-    for found in re.compile(r"\\.|[{}]", re.DOTALL).finditer(source, at):
-        depth += {"{": 1, "}": -1}.get(found[0], 0)
-        if depth == 0:
-            return found.end()
-    return len(source) + 1
