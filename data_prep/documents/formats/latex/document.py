@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
-from data_prep.documents.formats.markup.latex_commands import (
+from data_prep.documents.formats.latex.commands import (
     ACCENTS,
     DROPPED,
     FORMULAS,
@@ -13,7 +13,7 @@ from data_prep.documents.formats.markup.latex_commands import (
     SIGNS,
     VERBATIM,
 )  # fmt: skip
-from data_prep.documents.formats.markup.latex_source import Cursor, closing
+from data_prep.documents.formats.latex.source import Cursor, closing
 from data_prep.documents.formats.parsed import Notice, Parsed, first_heading
 from data_prep.documents.formats.plain.text import fenced
 from data_prep.documents.formats.rows import paragraphs
