@@ -11,9 +11,9 @@ from importlib import import_module
 
 from data_prep.documents.formats.html.page import parse_html
 from data_prep.documents.formats.kinds import Format, true_format
+from data_prep.documents.formats.latex.document import parse_latex
 from data_prep.documents.formats.layout import load_models, parse_layout
 from data_prep.documents.formats.markup.asciidoc import parse_asciidoc
-from data_prep.documents.formats.markup.latex import parse_latex
 from data_prep.documents.formats.markup.man import parse_man
 from data_prep.documents.formats.markup.org import parse_org
 from data_prep.documents.formats.markup.rest import parse_rest

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.documents.formats.parsed import Parsed, clean, first_heading
+from data_prep.documents.formats.parsed import Parsed, first_heading
 from data_prep.documents.formats.plain.binary_data import without_binary_data
 from data_prep.documents.formats.plain.inline import strip_inline
 from data_prep.documents.parse import parse_bytes
@@ -261,21 +261,6 @@ def test_first_heading_agrees_with_commonmark() -> None:
         assert first_heading(text) == (tops or [first_heading(text)])[0]
 
 
-@pytest.mark.parametrize(
-    ("raw", "shown"),
-    [
-        ("main\u00adtenance", "maintenance"), ("a\u00a0b\u202fc", "a b c"),
-        ("\ufeffzero\u200bwidth", "zerowidth"),
-        ("\u202egnol\u202c", "gnol"), ("a\u2028b\fc", "a\nb\nc"), ("می\u200cخواهم", "می\u200cخواهم"),
-        ("👩\u200d🔧", "👩\u200d🔧"), ("ភាសា\u200bខ្មែរ", "ភាសា\u200bខ្មែរ"),
-        ("hi\U000e0069\U000e0067!", "hi!"),
-        ("🏴\U000e0067\U000e0062\U000e007f", "🏴\U000e0067\U000e0062\U000e007f"), ("ﬁn Ａ", "ﬁn Ａ"),
-    ],
-)  # fmt: skip
-def test_characters_without_ink_are_folded_and_those_of_scripts_stay(raw: str, shown: str) -> None:
-    assert clean(raw) == shown
-
-
 @pytest.mark.skipif(not CASES.is_dir(), reason="needs ../shared/cases")
 @pytest.mark.parametrize(
     ("name", "title"),
@@ -289,3 +274,16 @@ def test_front_matter_cases_have_their_titles(name: str, title: str) -> None:
     document = parse_bytes((CASES / "md-front-matter" / name).read_bytes(), "markdown")
     assert document.title == title
     assert "title:" not in document.text
+
+
+def test_empty_front_matter_is_no_text() -> None:
+    assert markdown("---\n---\n# Valves\n\ntext").text == "# Valves\n\ntext"
+    assert markdown("+++\n+++\n# Valves\n").text == "# Valves"
+
+
+def test_fence_inside_a_list_item_stands_on_its_own() -> None:
+    text = "- ```sh\n  # no heading\n    x\n  ```\n\n1. Do:\n\n    ~~~\n    # nor this\n    ~~~\n\n# Valves"
+    document = markdown(text)
+    assert document.title == "Valves"
+    assert "-\n```sh\n# no heading\n  x\n```\n" in document.text
+    assert "\n~~~\n# nor this\n~~~\n" in document.text

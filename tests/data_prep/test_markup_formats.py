@@ -194,7 +194,7 @@ def test_man_page_keeps_its_structure() -> None:
         "Set the \\fIlevel\\fP.\n.PP\nThe \\(lqlast\\(rq one.\n.nf\n# no heading\n.fi\n.SS Sub\nEnd.\n"
     )
     document = parsed("man", source)
-    assert document.title == "PUMP(8)"
+    assert document.title == "PUMP(8) - moves water"
     assert document.text.split("\n\n") == [
         "# NAME", "pump - moves water", "# ALL OPTIONS", "-v level Set the level.", "The “last” one.",
         "```\n# no heading\n```", "## Sub", "End.",
@@ -208,7 +208,7 @@ def test_mdoc_page_keeps_its_words() -> None:
         ".Sh SEE ALSO\n.Xr valve 1 ,\n.Xr pipe 2\n"
     )
     document = parsed("man", source)
-    assert document.title == "PUMP(8)"
+    assert document.title == "PUMP(8) - moves water"
     for words in ("pump", "moves water", "[-v level]", "valve(1)", "# SEE ALSO"):
         assert words in document.text
 

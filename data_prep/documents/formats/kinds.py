@@ -19,6 +19,7 @@ from data_prep.documents.formats.names import (
     PAGES,
     SCRIPTS,
     SUFFIXES,
+    TEMPLATES,
     TEXT_NAMES,
 )  # fmt: skip
 from data_prep.documents.formats.parsed import ParseError
@@ -53,8 +54,8 @@ def named_format(name: str, suffixes: Mapping[str, str] | None = None) -> Format
     """What the name of a file says; None when it says nothing that can be read.
 
     `suffixes` is `ingest.suffixes`, which goes first, the longest suffix before shorter ones. A suffix of
-    compression is looked through (`guide.md.gz`). Names without a suffix are text (README, Makefile),
-    and so are well-known names with one of their own (`README.Debian`).
+    compression or of a template is looked through (`guide.md.gz`, `app.yaml.example`). Names without a
+    suffix are text (README, Makefile), and so are well-known names with one of their own (`README.Debian`).
     """
     file = PurePosixPath(name).name.lower()
     for suffix in _suffixes(file):
@@ -62,7 +63,7 @@ def named_format(name: str, suffixes: Mapping[str, str] | None = None) -> Format
             found = (suffixes or {})[suffix]
             return None if found == IGNORE else cast(Format, found)
     inner = PurePosixPath(file)
-    if inner.suffix in COMPRESSED:
+    if inner.suffix in COMPRESSED | TEMPLATES:
         inner = PurePosixPath(inner.stem)
     format = SUFFIXES.get(inner.suffix)
     known_name = inner.name.partition(".")[0] in TEXT_NAMES

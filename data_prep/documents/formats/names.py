@@ -37,6 +37,10 @@ SUFFIXES: dict[str, Format] = {
 }
 # suffixes that say how a file is compressed; its format stands before them
 COMPRESSED = frozenset((".gz", ".bz2", ".xz"))
+# endings of files that a program or a person makes the file from; its format stands before them too
+TEMPLATES = frozenset(
+    (".dist", ".example", ".in", ".j2", ".jinja", ".sample", ".template", ".tmpl")
+)
 # names of texts that come with suffixes of their own: README.Debian, CHANGES.2, LICENSE.MIT
 TEXT_NAMES = frozenset((
     "authors", "bugs", "changelog", "changes", "contributing", "contributors", "copying", "copyright",

@@ -48,7 +48,7 @@ _IS_FILE = re.compile(_FILE, re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}|[0-9a-f]{32,}", re.IGNORECASE)
 # files that only their folder tells apart
 _PER_FOLDER = frozenset(
-    ("index", "readme", "main", "default", "home", "overview", "license", "changelog")
+    ("index", "readme", "main", "default", "home", "overview", "license", "changelog", "__init__")
 )
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,10}", re.IGNORECASE)
 _COMPRESSED = (".gz", ".bz2", ".xz")

@@ -1,1 +1,1 @@
-"""Markup languages of manuals -> Markdown: reStructuredText, AsciiDoc, Org, LaTeX, Texinfo, man, RTF."""
+"""Markup languages of manuals -> Markdown: reStructuredText, AsciiDoc, Org, Texinfo, man, RTF."""

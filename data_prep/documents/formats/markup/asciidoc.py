@@ -11,6 +11,7 @@ from data_prep.documents.formats.text import decode
 _HEADING = re.compile(r"(={1,6}|#{1,6})\s+(\S.*?)(?:\s+\1)?\s*$")
 _UNDERLINE = re.compile(r"([=~^+-])\1+\s*$")
 _UNDERLINES = "=-~^+"
+_HEADING_CHARS = 1000
 _SLACK = 3  # letters that an underline may be longer or shorter
 _ATTRIBUTE = re.compile(r":(!?[\w-]+!?):(?:\s+(.*))?$")
 _REFERENCE = re.compile(r"\{([\w-]+)\}")
@@ -21,9 +22,9 @@ _MACRO = re.compile(
     r"(include|image|video|audio|toc|ifdef|ifndef|ifeval|endif)::([^\[]*)\[(.*)\]\s*$"
 )
 _INLINE = re.compile(
-    r"(?:link:|mailto:|xref:|(?=https?:))([^\s\[\]<>]+)\[([^\[\]]*)\]"
-    r"|<<([^<>,]+)(?:,([^<>]*))?>>|(?:image|icon):([^\s\[\]:]+)\[([^\[\]]*)\]"
-    r"|(?:kbd|btn|menu|footnote|pass|indexterm2|stem|latexmath):[^\s\[\]]*\[([^\[\]]*)\]"
+    r"(?:link:|mailto:|xref:|(?=https?:))([^\s\[\]<>]{1,500}+)\[([^\[\]]*)\]"
+    r"|<<([^<>,]+)(?:,([^<>]*))?>>|(?:image|icon):([^\s\[\]:]{1,500}+)\[([^\[\]]*)\]"
+    r"|(?:kbd|btn|menu|footnote|pass|indexterm2|stem|latexmath):[^\s\[\]]{0,500}+\[([^\[\]]*)\]"
     r"|(indexterm:\[[^\[\]]*\]|\(\(\([^()]*\)\)\)|\[\[[^\[\]]*\]\]|\[#?\.?[\w.#-]*\](?=[#*_`]))"
 )
 _BOLD = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*(?![\w*])")
@@ -83,7 +84,7 @@ class _Reader:
             self._close()
 
     def _text(self, line: str) -> None:
-        if heading := _HEADING.match(line):
+        if heading := _HEADING.match(line[:_HEADING_CHARS]):
             self.outline.heading(len(heading[1]), self._words(heading[2]))
         elif macro := _MACRO.match(line):
             self._macro(macro[1], macro[3])

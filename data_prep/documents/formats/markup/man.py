@@ -1,6 +1,7 @@
 """Manual pages (roff with the macros `man` or `mdoc`) -> Markdown."""
 
 import re
+import unicodedata
 
 from data_prep.documents.formats.markup.outline import Outline
 from data_prep.documents.formats.parsed import Parsed
@@ -8,17 +9,28 @@ from data_prep.documents.formats.text import decode
 
 _ARGUMENT = re.compile(r'"((?:[^"]|"")*)"?|(\S+)')
 _ESCAPE = re.compile(
-    r"\\(?:\(([^\s]{2})|\[([^\]\s]{1,40})\]|\*(?:\((..)|\[([^\]]*)\]|(.))|f(?:\((..)|\[([^\]]*)\]|.)"
-    r"|[sSmMgkF](?:[+-]?\d{1,2}|\[[^\]]*\]|\(..)?|[hvwlLNDbZXoRxH]'[^']*'|(n)(?:\(..|\[[^\]]*\]|.)|([^a-zA-Z]|[a-zA-Z]))"
+    r"\\(?:\(([^\s]{2})|\[([^\]\s]{1,40})\]|\*(?:\((..)|\[([^\]]{0,40})\]|(.))|f(?:\((..)|\[([^\]]{0,40})\]|.)"
+    r"|[sSmMgkF](?:[+-]?\d{1,2}|\[[^\]]{0,40}\]|\(..)?|[hvwlLNDbZXoRxH]'[^']{0,200}'|(n)(?:\(..|\[[^\]]{0,40}\]|.)|([^a-zA-Z]|[a-zA-Z]))"
 )
 _NAMED = {
     "em": "—", "en": "–", "hy": "-", "bu": "•", "co": "©", "rg": "®", "tm": "™", "lq": "“", "rq": "”",
     "oq": "‘", "cq": "’", "aq": "'", "dq": '"', "ga": "`", "ha": "^", "ti": "~", "rs": "\\", "sl": "/",
     "ul": "_", "ba": "|", "mu": "×", "di": "÷", "+-": "±", "<=": "≤", ">=": "≥", "!=": "≠", "->": "→",
     "<-": "←", "de": "°", "mc": "µ", "sc": "§", "ss": "ß", "-u": "-", "at": "@", "sh": "#", "Do": "$",
-    "'e": "é", "`e": "è", ":a": "ä", ":o": "ö", ":u": "ü", ":A": "Ä", ":O": "Ö", ":U": "Ü", ",c": "ç",
     "o/": "ø", "oa": "å", "aa": "´", "pl": "+", "eq": "=", "**": "*", "fm": "′", "Eu": "€", "Po": "£",
 }  # fmt: skip
+# the letter stands after its accent: \\(:u is ü
+_ACCENTS = {
+    "'": "\u0301",
+    "`": "\u0300",
+    ":": "\u0308",
+    "^": "\u0302",
+    "~": "\u0303",
+    ",": "\u0327",
+    "v": "\u030c",
+}
+# what stands below the first heading, such as "ls - list files"
+_PURPOSE = re.compile(r"\A# [^\n]+\n\n[^\n]{1,200}? [-–—] ([^\n]{1,200})(?:\n|\Z)")
 _PLAIN = {
     "e": "\\",
     "-": "-",
@@ -49,7 +61,7 @@ _SILENT = frozenset((
     "Bd", "Bl", "rr", "char", "warn", "nop", "blm", "fam", "tm", "ab", "pc", "lc_ctype",
 ))  # fmt: skip
 _MDOC = frozenset((
-    "Nm", "Nd", "Fl", "Ar", "Op", "Cm", "Pa", "Li", "Em", "Sy", "Xr", "Dq", "Sq", "Ql", "Pq", "Ev", "Va",
+    "Nm", "Fl", "Ar", "Op", "Cm", "Pa", "Li", "Em", "Sy", "Xr", "Dq", "Sq", "Ql", "Pq", "Ev", "Va",
     "Vt",
     "Ft",
     "Fn", "Fa", "Fd", "In", "Er", "Dv", "Ic", "Ad", "An", "Bx", "Ux", "Nx", "Ox", "Fx", "At", "St", "Lb",
@@ -73,13 +85,15 @@ _OPEN = {
 
 
 def parse_man(data: bytes) -> Parsed:
-    """The title is the name with its section, `ls(1)`; `.SH` and `.SS` are headings."""
+    """The title is name, section and purpose, `LS(1) - list files`; `.SH` and `.SS` are headings."""
     reader = _Reader()
     for line in re.sub(r"\\\n", "", decode(data)).split("\n"):
         reader.read(line)
     text = reader.finish()
+    about = _PURPOSE.search(text)
+    title = f"{reader.title} - {about[1]}" if about and reader.title else reader.title
     metadata = {"section": reader.section} if reader.section else {}
-    return Parsed(reader.title, text, metadata=metadata, markdown=True)
+    return Parsed(title, text, metadata=metadata, markdown=True)
 
 
 class _Reader:
@@ -129,7 +143,7 @@ class _Reader:
             self._paragraph(name)
         elif name in ("IP", "It"):
             self._item(arguments, name)
-        elif name in _FONTS or name in _MDOC or name in _LINKS:
+        elif name in _FONTS or name in _MDOC or name in _LINKS or name == "Nd":
             self._marked(name, arguments)
         elif (
             not self._mode(name, arguments) and name not in _SILENT and len(name) > 2 and arguments
@@ -155,7 +169,7 @@ class _Reader:
     def _marked(self, name: str, arguments: list[str]) -> None:
         if name in _LINKS and name not in ("SY", "OP"):
             arguments = arguments[:1] if name in ("UR", "MT") else []
-        if name in _MDOC:
+        if name in _MDOC or name == "Nd":
             words = self._mdoc(name, arguments)
         else:
             words = ("" if name in _JOINED else " ").join(arguments)
@@ -168,6 +182,8 @@ class _Reader:
 
     def _mdoc(self, name: str, arguments: list[str]) -> str:
         """A line of mdoc: macros among the words add their signs."""
+        if name == "Nd":
+            return f"- {' '.join(arguments)}"
         if name == "Nm":
             self._name = self._name or "".join(arguments[:1])
             arguments = arguments or [self._name]
@@ -254,7 +270,11 @@ def _shown(found: re.Match[str]) -> str:
     if named:
         code = re.fullmatch(r"u([0-9A-Fa-f]{4,5})", named)
         quotes = {"lq": "“", "rq": "”"} if found[3] or found[4] else {}
-        return chr(int(code[1], 16)) if code else quotes.get(named, _NAMED.get(named, ""))
+        if code:
+            return chr(int(code[1], 16))
+        if named not in _NAMED and named[0] in _ACCENTS and len(named) == 2:
+            return unicodedata.normalize("NFC", named[1] + _ACCENTS[named[0]])
+        return quotes.get(named, _NAMED.get(named, ""))
     if found[5] or found[9] is None:
         return ""
     return _PLAIN.get(found[9], "")

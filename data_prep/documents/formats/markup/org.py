@@ -11,6 +11,7 @@ from data_prep.documents.formats.text import decode
 _HEADING = re.compile(
     r"(\*+)\s+(?:(?:TODO|DONE|NEXT|WAITING|CANCELLED)\s+)?(?:\[#[A-Z]\]\s+)?(.*?)(?:\s+:[\w@#%:]+:)?\s*$"
 )
+_HEADING_CHARS = 1000
 _KEYWORD = re.compile(r"\s*#\+([A-Za-z_-]+):\s*(.*)$")
 _BEGIN = re.compile(r"\s*#\+begin_(\w+)(?:\s+(\S+))?", re.IGNORECASE)
 _ITEM = re.compile(r"(\s*)(?:[-+]|\*(?<=\s\*)|\d+[.)])\s+(.*)$")
@@ -57,7 +58,7 @@ class _Reader:
             self._begin(begin[1].lower(), begin[2] or "")
         elif keyword := _KEYWORD.match(line):
             self._keyword(keyword[1].lower(), keyword[2])
-        elif heading := _HEADING.match(line):
+        elif heading := _HEADING.match(line[:_HEADING_CHARS]):
             self.outline.heading(len(heading[1]), _words(heading[2]))
         elif line.lstrip().startswith("|"):
             self._inside, self._lines = "table", [line]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from data_prep.documents.formats.plain.text import fenced
 from data_prep.documents.formats.tables.rows import paragraphs
 
-_ITEM = re.compile(r"\s*(?:-|\d+\.) ")
+_ITEM = re.compile(r"\s*(?:-|\d+\.)(?: |$)")
 _MARK = re.compile(r"#{1,6}\s|```|~~~")  # what would be a heading or code in Markdown
 
 
@@ -28,7 +28,7 @@ class Outline:
     def item(self, line: str, depth: int = 0, sign: str = "-") -> None:
         """An item of a list; lines that follow belong to it."""
         self._close(joined=False)
-        self._paragraph = [f"{'  ' * depth}{sign} {line.strip()}"]
+        self._paragraph = [f"{'  ' * depth}{sign} {line.strip()}".rstrip()]
 
     def heading(self, level: int, words: str) -> None:
         self.end()

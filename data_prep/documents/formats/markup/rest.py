@@ -26,6 +26,7 @@ _SUBSTITUTION = re.compile(
     r"^[ \t]*\.\. \|([^|\n]+)\| (replace|unicode)::[ \t]*(\S.*)$", re.MULTILINE
 )
 _TABS = 8
+_TABLE_LINES = 2000  # a border that no other one follows within them begins no table
 # at the top of a document: what only Sphinx reads
 _SETTINGS = frozenset(("orphan", "tocdepth", "nocomments", "nosearch", "no-search"))
 
@@ -233,7 +234,7 @@ def _while(lines: Sequence[str], at: int, begins: tuple[str, ...]) -> int:
 
 def _simple_end(lines: Sequence[str], at: int) -> int:
     """After the border that a blank line or the end follows."""
-    for place in range(at + 1, len(lines)):
+    for place in range(at + 1, min(len(lines), at + _TABLE_LINES)):
         last = place + 1 == len(lines) or not lines[place + 1].strip()
         if _SIMPLE.match(lines[place]) and last and place > at + 1:
             return place + 1

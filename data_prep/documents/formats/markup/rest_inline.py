@@ -4,11 +4,10 @@ import re
 from collections.abc import Mapping
 
 _LITERAL = re.compile(r"(``[^`]*(?:`[^`]+)*``)")
-_ROLE = re.compile(r":([\w+.-]+(?::[\w+.-]+)*):`([^`]*)`|`([^`]*)`:([\w+.-]+):")
+_ROLE = re.compile(r":([\w+.-]{1,60}(?::[\w+.-]{1,60}){0,3}):`([^`]*)`|`([^`]*)`:([\w+.-]{1,60}):")
 _PHRASE = re.compile(r"(?<![\w`])`([^`]+)`__?(?!\w)")
-_WORD = re.compile(r"(?<![\w`:./-])([^\W_](?:[\w.+-]*[^\W_])?)__?(?![\w`])")
+_WORD = re.compile(r"(?<![\w`:./+-])([^\W_](?:[\w.+-]*[^\W_])?)__?(?![\w`])")
 _FOOTNOTE = re.compile(r"\[([\w#*.-]+)\]_(?!\w)")
-_NAMED = re.compile(r"(.*?)\s*<([^<>]*)>$", re.DOTALL)
 _SUBSTITUTION = re.compile(r"\|([^|\s](?:[^|]*[^|\s])?)\|_{0,2}")
 _ESCAPE = re.compile(r"\\(\s|.)", re.DOTALL)
 _CALLED = frozenset(("func", "meth"))
@@ -40,9 +39,9 @@ def _marked(part: str, substitutions: Mapping[str, str]) -> str:
 def _role(found: re.Match[str]) -> str:
     name = (found[1] or found[4]).rpartition(":")[2]
     text = found[2] if found[1] else found[3]
-    named = _NAMED.match(text)
-    if named and named[1]:
-        return named[1]
+    title, target = _named(text)
+    if target:
+        return title or target
     text = text.removeprefix("!")
     if text.startswith("~"):
         text = text[1:].rpartition(".")[2]
@@ -50,5 +49,11 @@ def _role(found: re.Match[str]) -> str:
 
 
 def _phrase(found: re.Match[str]) -> str:
-    named = _NAMED.match(found[1])
-    return (named[1] or named[2]) if named else found[1]
+    title, target = _named(found[1])
+    return title or target
+
+
+def _named(text: str) -> tuple[str, str]:
+    """`title <target>` in its two parts; without a target, all of it is the title."""
+    title, mark, target = text.rpartition("<")
+    return (title.rstrip(), target[:-1]) if mark and target.endswith(">") else (text, "")

@@ -15,8 +15,8 @@ import yaml
 
 _MAX_CHARS = 1 << 16  # a text that begins with a rule is no front matter
 _DEPTH = 20
-_YAML = re.compile(r"---[ \t]*\n(.*?)(?:^|\n)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
-_TOML = re.compile(r"\+\+\+[ \t]*\n(.*?)(?:^|\n)\+\+\+[ \t]*(?:\n|$)", re.DOTALL)
+_YAML = re.compile(r"---[ \t]*\n((?:.*?\n)??)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
+_TOML = re.compile(r"\+\+\+[ \t]*\n((?:.*?\n)??)\+\+\+[ \t]*(?:\n|$)", re.DOTALL)
 _KEY = re.compile(r"^[\"']?[\w.-]+[\"']?[ \t]*[:=]|^#|^\s*$", re.MULTILINE)
 
 

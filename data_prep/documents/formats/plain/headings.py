@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from data_prep.documents.formats.plain.inline import strip_inline
 
-_FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
+# a fence, maybe as the first thing of a list item; inside lists it may be indented as they are
+_FENCE = re.compile(r"([ \t]*(?:(?:[-+*]|\d{1,9}[.)])[ \t]+)?)(`{3,}(?=[^`]*$)|~{3,})")
+_ITEM = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$)")
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*))?$")
 _CLOSING = re.compile(r"(?:^|[ \t])#+[ \t]*$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
@@ -45,7 +47,8 @@ class _Blocks:
 
     def __init__(self, last_comment_end: int) -> None:
         self._last_comment_end = last_comment_end
-        self._fence = ""
+        self._fence, self._indent = "", 0
+        self._in_list = False
         self._in_comment = False
         self._paragraph: list[str] = []
         self._other = False
@@ -53,9 +56,9 @@ class _Blocks:
 
     def read(self, number: int, line: str) -> Iterator[tuple[str, bool]]:
         if self._fence:
-            yield line, True
-            mark = _FENCE.match(line)
-            if mark and mark[1].startswith(self._fence) and not line.strip(" \t`~"):
+            indent = min(self._indent, len(line) - len(line.lstrip(" ")))
+            yield line[indent:], True
+            if line.lstrip().startswith(self._fence) and not line.strip(f" \t{self._fence[0]}"):
                 self._fence = ""
             return
         shown = self._without_comment(number, line)
@@ -72,21 +75,34 @@ class _Blocks:
 
     def _block(self, line: str) -> Iterator[tuple[str, bool]]:
         underline = _UNDERLINE.match(line)
-        mark = _FENCE.match(line)
+        mark = self._opening(line)
         if underline and self._paragraph:
             words = " ".join(part.strip() for part in self._paragraph)
             self._paragraph = []
             yield f"{'#' if underline[1][0] == '=' else '##'} {words}", False
-        elif mark or not line.strip() or _ATX.match(line) or _BREAK.match(line):
+        elif mark:
             yield from self._close()
-            self._fence = mark[1] if mark else ""
-            yield line, bool(mark)
+            yield from ([(mark[1].rstrip(), False)] if mark[1].strip() else [])
+            self._fence, self._indent = mark[2], len(mark[1])
+            yield line[len(mark[1]) :], True
+        elif not line.strip() or _ATX.match(line) or _BREAK.match(line):
+            yield from self._close()
+            yield line, False
         elif self._other or (_OTHER.match(line) and not self._is_continued(line)):
             yield from self._close()
             self._other = True
             yield line, False
         else:
             self._paragraph.append(line)
+
+    def _opening(self, line: str) -> re.Match[str] | None:
+        """The fence that a line opens, if it does."""
+        if _ITEM.match(line):
+            self._in_list = True
+        elif line[:1].strip() and not self._paragraph and not self._other:
+            self._in_list = False
+        mark = _FENCE.match(line)
+        return mark if mark and (self._in_list or len(mark[1].expandtabs(4)) < 4) else None
 
     def _is_continued(self, line: str) -> bool:
         """Whether a line that looks indented only goes on with a paragraph."""
@@ -114,19 +130,25 @@ class _Blocks:
 
     def _without_comment(self, number: int, line: str) -> str | None:
         """The line without what is in `<!-- -->`; None when nothing but that was in it."""
+        if not self._in_comment and "<!--" not in line:
+            return line
         shown: list[str] = []
-        had = self._in_comment
-        while line:
+        at, ticks, had = 0, 0, self._in_comment
+        last_end = line.rfind("-->")
+        while at < len(line):
             if self._in_comment:
-                _, closed, line = line.partition("-->")
-                self._in_comment = not closed
+                end = line.find("-->", at)
+                self._in_comment = end < 0
+                at = len(line) if end < 0 else end + len("-->")
                 continue
-            before, mark, after = line.partition("<!--")
-            opens = mark and ("-->" in after or number < self._last_comment_end)
-            if not opens or ("".join(shown) + before).count("`") % 2:
-                shown.append(line)
+            start = line.find("<!--", at)
+            part = line[at : start if start >= 0 else len(line)]
+            ticks += part.count("`")
+            closes = number < self._last_comment_end or last_end > start
+            if start < 0 or not closes or ticks % 2:
+                shown.append(line[at:])
                 break
-            shown.append(before)
-            had, self._in_comment, line = True, True, after
+            shown.append(part)
+            had, self._in_comment, at = True, True, start + len("<!--")
         text = "".join(shown)
         return None if had and not text.strip() else text

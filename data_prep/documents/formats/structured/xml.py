@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from html.entities import html5
 from typing import Any
 
 from data_prep.documents.formats.markup.outline import Outline
@@ -44,6 +45,9 @@ _INLINE = frozenset((
 _ROWS = frozenset(("row", "tr", "strow", "sthead"))
 _CELLS = frozenset(("entry", "td", "th", "stentry"))
 _ITEMS = frozenset(("listitem", "li", "step", "callout"))
+_ENOUGH = 0.8  # of the words between tags that a repaired tree must hold
+_ENTITY = re.compile(rb"<!ENTITY\s+([A-Za-z_][\w.-]{0,60})\s+([\"'])([^<>\"']{0,1000})\2\s*>")
+_REFERENCE = re.compile(rb"&([A-Za-z_][\w.-]{0,60});")
 _HIDDEN = frozenset(("indexterm", "remark", "info-date", "style", "script", "prolog"))
 
 
@@ -52,35 +56,87 @@ def parse_xml(data: bytes) -> Parsed:
 
     Text that is not well formed keeps its words, told by a notice.
     """
-    from lxml import etree
-
     refuse_binary(data)
-    # entities of the file itself are replaced, within the limits that libxml2 sets
-    parser = etree.XMLParser(
-        resolve_entities="internal", no_network=True, load_dtd=False, huge_tree=False, remove_comments=True,
-        remove_pis=True,
-    )  # fmt: skip
-    try:
-        root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, *FAULTS) as error:
-        return _without_tags(data, " ".join(str(error).split())[:200])
-    is_document = _name(root) in _SECTIONS or root.find(".//{*}para") is not None
-    if not is_document:
-        return Parsed(
-            "", clean("\n\n".join(_records(etree.iterwalk(root, events=("start", "end")))))
+    root, notices = _root(data)
+    if root is None:
+        return Parsed("", _words(decode(data)), notices=notices)
+    if _name(root) not in _SECTIONS and root.find(".//{*}para") is None:
+        text = clean("\n\n".join(_records(_walk(root))))
+        title = next(
+            (e.text for e in (*root.iterfind("{*}title"), *root.iterfind("*/{*}title"))), ""
         )
+        return Parsed(clean(title or "").strip(), text, notices=notices)
     reader = _Document()
-    for event, element in etree.iterwalk(root, events=("start", "end")):
+    for event, element in _walk(root):
         reader.start(element) if event == "start" else reader.end(element)
     text = clean(reader.text())
-    return Parsed(first_heading(text), text, markdown=True)
+    return Parsed(first_heading(text), text, markdown=True, notices=notices)
 
 
-def _without_tags(data: bytes, reason: str) -> Parsed:
-    words = re.sub(r"<[^<>]*>", "\n", decode(data))
-    text = "\n\n".join(line.strip() for line in words.split("\n") if line.strip())
-    notice = Notice("structure unread", f"not valid XML ({reason}); only its words are indexed")
-    return Parsed("", text, notices=(notice,))
+def _root(data: bytes) -> tuple[Any, tuple[Notice, ...]]:
+    """The outermost element, as far as the text is XML; what was wrong is told by notices."""
+    from lxml import etree
+
+    # entities of the file itself are replaced, within the limits that libxml2 sets
+    options = {
+        "resolve_entities": "internal", "no_network": True, "load_dtd": False, "huge_tree": False,
+        "remove_comments": True, "remove_pis": True,
+    }  # fmt: skip
+    try:
+        return etree.fromstring(data, etree.XMLParser(**options)), ()
+    except (etree.XMLSyntaxError, *FAULTS) as error:
+        reason = " ".join(str(error).split())[:200]
+    source, unknown = _named_entities(data)
+    if unknown:
+        names = ", ".join(f"&{name};" for name in sorted(unknown)[:5])
+        what = (
+            f"{len(unknown)} names stand for text of other files ({names}); the names are indexed"
+        )
+        notices: tuple[Notice, ...] = (Notice("parts elsewhere", what),)
+    else:
+        what = f"not valid XML ({reason}); its words are indexed as far as it can be read"
+        notices = (Notice("structure unread", what),)
+    try:
+        root = etree.fromstring(source, etree.XMLParser(recover=True, **options))
+    except (etree.XMLSyntaxError, *FAULTS):
+        root = None
+    # a text that is cut off early by an error keeps its words better as they stand
+    enough = root is not None and len("".join(root.itertext()).split()) >= _ENOUGH * len(
+        _words(decode(data)).split()
+    )
+    return (root, notices) if enough else (None, notices)
+
+
+def _named_entities(data: bytes) -> tuple[bytes, set[str]]:
+    """The text without entities of other files: each is replaced by its name, which are given back."""
+    defined = {found[1]: found[3] for found in _ENTITY.finditer(data)}
+    unknown: set[str] = set()
+
+    def show(found: re.Match[bytes]) -> bytes:
+        name = found[1]
+        if name in (b"amp", b"lt", b"gt", b"quot", b"apos"):
+            return found[0]
+        if name in defined and b"&" not in defined[name]:
+            return defined[name][:1000]
+        sign = html5.get(f"{name.decode()};")
+        if sign is None:
+            unknown.add(name.decode())
+        return (
+            name if sign is None else "".join(f"&#{ord(character)};" for character in sign).encode()
+        )
+
+    return _REFERENCE.sub(show, data), unknown
+
+
+def _walk(root: Any) -> Iterator[tuple[str, Any]]:
+    from lxml import etree
+
+    yield from etree.iterwalk(root, events=("start", "end"))
+
+
+def _words(source: str) -> str:
+    words = re.sub(r"<[^<>]*>", "\n", source)
+    return "\n\n".join(line.strip() for line in words.split("\n") if line.strip())
 
 
 def _records(events: Iterable[tuple[str, Any]]) -> Iterator[str]:

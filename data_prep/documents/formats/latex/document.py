@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Any
 
-from data_prep.documents.formats.markup.latex_commands import (
+from data_prep.documents.formats.latex.commands import (
     ACCENTS,
     DROPPED,
     FORMULAS,
@@ -13,19 +13,20 @@ from data_prep.documents.formats.markup.latex_commands import (
     SIGNS,
     VERBATIM,
 )  # fmt: skip
-from data_prep.documents.formats.parsed import Parsed, first_heading
+from data_prep.documents.formats.latex.source import Cursor, closing
+from data_prep.documents.formats.parsed import Notice, Parsed, first_heading
 from data_prep.documents.formats.plain.text import fenced
 from data_prep.documents.formats.tables.rows import paragraphs
 from data_prep.documents.formats.text import decode
 
-_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(?:\n[ \t]*)?")
-_BODY = re.compile(r"\\begin\s*\{document\}(.*?)(?:\\end\s*\{document\}|\Z)", re.DOTALL)
+_BODY = re.compile(r"^[ \t]*\\begin\s*\{document\}", re.MULTILINE)
+_BODY_END = "\\end{document}"
 _TOKEN = re.compile(
     r"\\begin\s*\{([^{}\n]{1,60})\}|\\end\s*\{([^{}\n]{1,60})\}|\\([a-zA-Z@]+)\*?[ \t]*\n?|\\(.|\n)"
     r"|(\$\$?)|([{}])|(\n[ \t]*\n\s*)|([^\\${}\n]+|\n)",
     re.DOTALL,
 )
-_LONG = 1 << 16
+_LONG, _VERB = 5000, 500  # characters of a formula, and of code inside a line
 _QUOTES = (("``", "“"), ("''", "”"), ("---", "—"), ("--", "–"), ("~", " "))
 
 
@@ -35,31 +36,41 @@ def parse_latex(data: bytes) -> Parsed:
     head, body = _split(source)
     title = _argument_of(head, "title") or _argument_of(body, "title")
     named = {name: _argument_of(head, name) for name in ("author", "date")}
-    text = Reader(body).text()
+    reader = Reader(body)
+    text = reader.text()
     metadata: dict[str, Any] = {name: words for name, words in named.items() if words}
-    return Parsed(title or first_heading(text), text, metadata=metadata, markdown=True)
+    notices: tuple[Notice, ...] = ()
+    if reader.elsewhere:
+        what = f"{reader.elsewhere} parts that lie in other files (\\input) are not in the text"
+        notices = (Notice("parts elsewhere", what),)
+    return Parsed(
+        title or first_heading(text), text, metadata=metadata, markdown=True, notices=notices
+    )
 
 
 def _split(source: str) -> tuple[str, str]:
     found = _BODY.search(source)
-    return (source[: found.start()], found[1]) if found else ("", source)
+    if found is None:
+        return "", source
+    end = source.rfind(_BODY_END)  # others may stand in examples
+    return source[: found.start()], source[found.end() : end if end > found.end() else len(source)]
 
 
 def _argument_of(source: str, command: str) -> str:
     found = re.search(rf"\\{command}\s*(?:\[[^\[\]]*\])?\s*\{{", source)
     if found is None:
         return ""
-    end = _closing(source, found.end() - 1)
+    end = closing(source, found.end() - 1)
     words = Reader(source[found.end() : end - 1]).text()
     return "" if words.startswith("\\") else " ".join(words.split())
 
 
-class Reader:
+class Reader(Cursor):
     """Reads tokens one after another; what commands need of their arguments is read ahead."""
 
     def __init__(self, source: str, depth: int = 0) -> None:
-        self._source = source
-        self._at = 0
+        super().__init__(source)
+        self.elsewhere = 0  # parts that lie in other files
         self._depth = depth
         self._blocks: list[str] = []
         self._words: list[str] = []
@@ -121,6 +132,9 @@ class Reader:
             self._end()
             self._lists.append(plain)
             self._optional()
+        elif plain == "frame":
+            self._optional()
+            self._section("frametitle")
         else:
             self._end()
             self._optional()
@@ -139,6 +153,7 @@ class Reader:
         elif name in SIGNS:
             self._words.append(SIGNS[name])
         elif name in DROPPED:
+            self.elsewhere += name in ("input", "include")
             for _ in range(DROPPED[name]):
                 self._optional()
                 self._argument()
@@ -188,7 +203,7 @@ class Reader:
             self._optional()
             self._words.append("\n")
         elif sign in "([":
-            end = self._source.find("\\)" if sign == "(" else "\\]", self._at)
+            end = self._source.find("\\)" if sign == "(" else "\\]", self._at, self._at + _LONG)
             if end >= 0:
                 self._words.append(f"${self._source[self._at : end].strip()}$")
                 self._at = end + 2
@@ -211,8 +226,9 @@ class Reader:
 
     def _verb(self, _: str) -> None:
         mark = self._source[self._at : self._at + 1]
-        end = self._source.find(mark, self._at + 1) if mark else -1
-        line = self._source.find("\n", self._at)
+        stop = self._at + _VERB
+        end = self._source.find(mark, self._at + 1, stop) if mark else -1
+        line = self._source.find("\n", self._at, stop)
         if end > 0 and (line < 0 or end < line):
             self._words.append(f"`{self._source[self._at + 1 : end]}`")
             self._at = end + 1
@@ -226,28 +242,6 @@ class Reader:
             letter, self._at = (found[1] or found[2], found.end()) if found else ("", self._at)
         letter = letter.replace("\\i", "i").replace("\\j", "j")
         self._words.append(unicodedata.normalize("NFC", letter[:1] + mark) + letter[1:])
-
-    def _argument(self) -> str:
-        """The next argument in braces, or nothing where there is none."""
-        found = re.compile(r"[ \t]*\n?[ \t]*\{").match(self._source, self._at)
-        if found is None:
-            return ""
-        end = _closing(self._source, found.end() - 1)
-        inner, self._at = self._source[found.end() : end - 1], end
-        return inner
-
-    def _optional(self) -> str:
-        found = re.compile(r"[ \t]*\[([^\[\]]{0,1000})\]").match(self._source, self._at)
-        if found is None:
-            return ""
-        self._at = found.end()
-        return found[1]
-
-    def _until(self, name: str) -> str:
-        end = self._source.find(f"\\end{{{name}}}", self._at)
-        inner = self._source[self._at : end if end >= 0 else len(self._source)]
-        self._at = end + len(name) + 6 if end >= 0 else len(self._source)
-        return inner
 
     def _read(self, source: str) -> str:
         return Reader(source, self._depth + 1).text() if self._depth < 10 else source
@@ -280,13 +274,3 @@ def _rows(source: str, depth: int) -> list[list[str]]:
         ]
         rows.append([" ".join(cell.split()) for cell in cells])
     return rows
-
-
-def _closing(source: str, at: int) -> int:
-    """After the brace that closes the one at `at`; a text that never closes it ends there."""
-    depth = 0
-    for found in re.compile(r"\\.|[{}]", re.DOTALL).finditer(source, at):
-        depth += {"{": 1, "}": -1}.get(found[0], 0)
-        if depth == 0:
-            return found.end()
-    return len(source) + 1
