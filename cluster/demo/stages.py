@@ -44,7 +44,7 @@ def build_stages(cpus: int) -> list[Stage]:
     return [
         Stage(
             "Ingest: documents -> chunks -> vectors -> Milvus",
-            ("ingest", str(FOLDER / "corpus"), "--corpus", NAME, *INGEST),
+            ("ingest", str(FOLDER / "corpus"), "--corpus", NAME, "--replace", *INGEST),
             _tell_ingest,
         ),
         Stage(

@@ -93,8 +93,10 @@ def write_ledger(
     origins: Iterable[Origin] = (),
 ) -> None:
     """Write or replace the snapshot of a generation."""
-    rows = [_row(entry) for entry in sorted(entries, key=lambda entry: entry.doc_id)]
-    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    ordered = sorted(entries, key=lambda entry: entry.doc_id)
+    columns = {name: [getattr(entry, name) for entry in ordered] for name in SCHEMA.names}
+    columns["notices"] = [_notices_json(entry) for entry in ordered]
+    table = pa.Table.from_pydict(columns, schema=SCHEMA)
     metadata = json.dumps([asdict(origin) for origin in origins], ensure_ascii=False)
     put_table(
         store, ledger_key(corpus, generation), table.replace_schema_metadata({_ORIGINS: metadata})
@@ -112,9 +114,8 @@ def ledger_key(corpus: str, generation: str) -> str:
     return f"{corpus_prefix(corpus)}/ledger/{generation}.parquet"
 
 
-def _row(entry: Entry) -> dict[str, Any]:
-    notices = [asdict(notice) for notice in entry.notices]
-    return {**asdict(entry), "notices": json.dumps(notices, ensure_ascii=False)}
+def _notices_json(entry: Entry) -> str:
+    return json.dumps([asdict(notice) for notice in entry.notices], ensure_ascii=False)
 
 
 def _entry(row: Mapping[str, Any], single: tuple[str, ...]) -> Entry:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.errors import InputError
 from data_prep.corpus.ledger import Entry
 from data_prep.corpus.plan import Outcome, make_plan, settle
 from data_prep.corpus.sources.identities import identify
@@ -183,3 +184,8 @@ def test_location_has_one_name_however_it_is_written(written: str, expected: str
     origins = with_origin([Origin("/first"), Origin(expected)], Origin(expected, "body"))
     assert origins == (Origin("/first"), Origin(expected, "body"))
     assert find_origin("docs", origins, written).text_column == "body"
+
+
+def test_location_that_is_not_utf8_is_refused() -> None:
+    with pytest.raises(InputError, match="not valid UTF-8"):
+        normalise("/docs/\udcff")

@@ -109,7 +109,7 @@ def test_only_what_changed_is_written_and_lost_vectors_come_back(
     assert index.chunk_ids(collection) == before
 
     index.drop(collection)
-    again = run_ingest(settings, folder, "docs")
+    again = run_ingest(settings, folder, "docs", replace=True)
     assert (again["generation"], again["retrieval"]) == (report["generation"], "hybrid")
     assert again["chunks"]["written"] == again["chunks"]["total"] == len(after)
     assert index.chunk_ids(collection) == after

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cluster.errors import NotFoundError
+from cluster.errors import InputError, NotFoundError
 from data_prep.documents.uris import S3
 
 _FILE = "file://"
@@ -25,7 +25,14 @@ class Origin:
 
 
 def normalise(location: str) -> str:
-    """One name for a place however it is written: absolute, without `file://` or a slash at its end."""
+    """One name for a place however it is written: absolute, without `file://` or a slash at its end.
+
+    Raises InputError for a name that is not UTF-8, which a ledger could not keep.
+    """
+    if not _is_utf8(location):
+        raise InputError(
+            f"source {location!r} is not valid UTF-8; give it another name, or a link to it"
+        )
     if location.startswith(S3):
         return location.rstrip("/") if len(location.rstrip("/")) > len(S3) else location
     if "://" in location and not location.startswith(_FILE):
@@ -47,3 +54,7 @@ def find_origin(corpus: str, origins: Sequence[Origin], location: str) -> Origin
             return origin
     known = ", ".join(origin.location for origin in origins) or "none that its ledger remembers"
     raise NotFoundError(f"corpus {corpus!r} has no source {location!r}; its sources are: {known}")
+
+
+def _is_utf8(text: str) -> bool:
+    return text.encode(errors="replace").decode() == text
