@@ -35,7 +35,7 @@ CONTAINERS: Mapping[str, Container] = {
     ".parquet": "parquet",
 }  # fmt: skip
 # what reading a damaged file raises beside InputError
-FAULTS = (OSError, EOFError, zlib.error, pa.ArrowException)
+FAULTS = (OSError, EOFError, UnicodeDecodeError, zlib.error, pa.ArrowException)
 _BATCH_ROWS = 512
 _SAMPLED_LINES = 100
 _MAX_EXPANSION = 200  # JSON is rarely packed to less than a fiftieth
