@@ -63,9 +63,14 @@ class Findings:
 
     def hide_folder(self, name: str) -> None:
         """Count a hidden folder, by its name while there are few names."""
-        kind = f"{name}/ (hidden folder)"
+        kind = f"{readable(name)}/ (hidden folder)"
         few = sum(key.endswith("(hidden folder)") for key in self.ignored) < _MAX_NAMES
         self.ignored[kind if kind in self.ignored or few else "other hidden folders"] += 1
+
+
+def readable(name: str) -> str:
+    """A name or a sentence with one as text that can be written: bytes that are no UTF-8 as `\\xe9`."""
+    return name if name.isascii() else os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def special_kind(mode: int) -> str:

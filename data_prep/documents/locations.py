@@ -146,9 +146,9 @@ def _files(location: str, follow_links: bool, progress: Progress | None) -> Find
     is_folder = os.path.isdir(base)
     if not os.access(base, os.R_OK | (os.X_OK if is_folder else 0)):
         raise InputError(f"source {location!r} cannot be read: permission denied")
-    if not is_folder:
-        return _single(base)
     try:
+        if not is_folder:
+            return _single(base)
         return FolderWalk(base, Pattern(pattern), follow_links, progress).run()
     except OSError as error:
         raise InputError(f"source {location!r} cannot be read: {error.strerror}") from error
@@ -157,7 +157,7 @@ def _files(location: str, follow_links: bool, progress: Progress | None) -> Find
 def _single(path: str) -> Findings:
     """A source that is one file, or a link to one: whoever named it means it."""
     real, name, uri = os.path.realpath(path), os.path.basename(path), file_uri(path)
-    found = os.stat(real)
+    found = os.stat(path)
     kind = special_kind(found.st_mode)
     if kind:
         return Findings(left_out=[LeftOut(name, uri, refusal(kind), withdrawn=True)])

@@ -34,7 +34,7 @@ class SourceReader:
         if source.path.startswith(S3):
             return self._object(source)
         with open_regular(source.path) as file:
-            data = file.read(source.length + 1)
+            data = file.read(source.length + 1) or b""  # None where nothing is there yet
         if hashlib.sha256(data).hexdigest() != source.content_hash:
             raise OSError(_CHANGED)
         return data

@@ -17,19 +17,21 @@ from pathlib import PurePosixPath
 from cluster.errors import InputError
 from cluster.keys import content_id
 from cluster.settings import IngestSettings, StoreSettings
-from data_prep.documents.folders import Findings, Found, LeftOut, Progress
+from data_prep.documents.folders import Findings, Found, LeftOut, Progress, readable
 from data_prep.documents.formats.kinds import companion_suffixes, named_format
 from data_prep.documents.listed import Failure, Listing, Source
 from data_prep.documents.locations import find, open_bytes, open_regular
 from data_prep.documents.records.fields import MAX_ID_BYTES
-from data_prep.documents.records.files import FAULTS, container
+from data_prep.documents.records.files import FAULTS, UnreadableFile, container
 from data_prep.documents.records.listing import RecordLister
+from data_prep.documents.records.metadata import clean_text
 from data_prep.documents.uris import MAX_URI_BYTES
 
 __all__ = ["Failure", "Listing", "Source", "list_sources"]
 
 _MIB = 1024 * 1024
 _SHOWN_NAME = 180
+_UNNAMEABLE = f"its path is not valid UTF-8 or too long: {MAX_ID_BYTES} bytes are allowed"
 _EMPTY = "files of records without a record"
 
 
@@ -87,11 +89,14 @@ class _Listing:
         """Documents first: a record that is named as one of them is the one that fails."""
         records = []
         for file in self._found:
-            if container(file.name):
+            if not _is_nameable(file):
+                self._add(_failure(file, _UNNAMEABLE))
+            elif container(file.name):
                 records.append(file)
                 continue
-            self._add(self._document(file))
-            self._lister.take(file.name, f"the document {file.name}")
+            else:
+                self._add(self._document(file))
+                self._lister.take(file.name, f"the document {file.name}")
             self._tell(file.size)
         for file in records:
             self._record_file(file, alone=len(records) == len(self._found))
@@ -114,25 +119,21 @@ class _Listing:
             self._progress(len(self._found), self._bytes)
 
     def _document(self, file: Found) -> Source | Failure:
-        doc_id = _doc_id(file.name)
-        if doc_id != file.name or len(file.uri) > MAX_URI_BYTES:
-            reason = f"its path is not valid UTF-8 or too long: {MAX_ID_BYTES} bytes are allowed"
-            return Failure(doc_id, file.uri[:MAX_URI_BYTES], reason)
         format = named_format(file.name, self._suffixes)
         if format is None:
-            return Failure(doc_id, file.uri, _unsupported(file.name))
+            return Failure(file.name, file.uri, _unsupported(file.name))
         if file.size > self._max_mib * _MIB:
-            return Failure(doc_id, file.uri, self._too_large(f"{file.size / _MIB:.0f} MiB"))
+            return Failure(file.name, file.uri, self._too_large(f"{file.size / _MIB:.0f} MiB"))
         if file.etag:
-            return Source(doc_id, file.uri, f"etag:{file.etag}", format, file.path, 0, file.size)
+            return Source(file.name, file.uri, f"etag:{file.etag}", format, file.path, 0, file.size)
         try:
             digest, size = _digest(file, self._max_mib * _MIB)
         except OSError as error:
-            return Failure(doc_id, file.uri, f"cannot be read: {error.strerror or error}")
+            return Failure(file.name, file.uri, f"cannot be read: {error.strerror or error}")
         if not digest:
             says = f"holds more than {size / _MIB:.0f} MiB and says {file.size} bytes"
-            return Failure(doc_id, file.uri, self._too_large(says))
-        return Source(doc_id, file.uri, digest, format, file.path, 0, size)
+            return Failure(file.name, file.uri, self._too_large(says))
+        return Source(file.name, file.uri, digest, format, file.path, 0, size)
 
     def _too_large(self, size: str) -> str:
         return f"{size}, ingest.max_file_mib allows {self._max_mib}"
@@ -143,19 +144,25 @@ class _Listing:
             with open_bytes(file.path, self._store) as opened:
                 for item in self._lister.list(file, opened):
                     self._add(item)
+        except UnreadableFile as error:
+            self._lose(file, str(error))
         except InputError as error:
             hint = "" if alone else "; leave it out, or ingest files of records on their own"
             self._fail(file, f"{error}{hint}")
         except FAULTS as error:
-            self._fail(file, f"cannot be read: {getattr(error, 'strerror', None) or error}")
-            self.unseen.append(f"{file.uri}#")
+            self._lose(file, f"cannot be read: {getattr(error, 'strerror', None) or error}")
         else:
             if len(self.sources) + len(self.failures) == before:
                 self.ignored[_EMPTY] += 1
 
+    def _lose(self, file: Found, reason: str) -> None:
+        """A file of records that could not be looked into: its records are not known to be gone."""
+        self._fail(file, reason)
+        self.unseen.append(f"{file.uri}#")
+
     def _fail(self, file: Found, reason: str) -> None:
         self._unreadable += 1
-        self.failures.append(Failure(_doc_id(file.name), file.uri[:MAX_URI_BYTES], reason))
+        self._add(_failure(file, reason))
 
 
 def _documents_of(
@@ -170,19 +177,29 @@ def _documents_of(
     return files, Counter(kind for kind in kinds if kind in beside)
 
 
+def _failure(file: Found, reason: str) -> Failure:
+    return Failure(_doc_id(file.name), file.uri[:MAX_URI_BYTES], clean_text(reason))
+
+
 def _left_out(item: LeftOut) -> Failure:
-    uri = item.uri[:MAX_URI_BYTES]
-    return Failure(_doc_id(item.name), uri, item.reason, withdrawn=item.withdrawn)
+    uri, reason = item.uri[:MAX_URI_BYTES], readable(item.reason)
+    return Failure(_doc_id(item.name), uri, reason, withdrawn=item.withdrawn)
+
+
+def _is_nameable(file: Found) -> bool:
+    """Whether a row of Milvus, and of Arrow, can hold the name and the path of a document."""
+    is_text = readable(file.path) == file.path
+    return is_text and _doc_id(file.name) == file.name and len(file.uri) <= MAX_URI_BYTES
 
 
 def _doc_id(name: str) -> str:
     """The name itself, or where it is no UTF-8 or too long, one that stands for it and no other."""
-    readable = os.fsencode(name).decode("utf-8", "backslashreplace")
-    if readable == name and len(name.encode()) <= MAX_ID_BYTES:
+    shown = readable(name)
+    if shown == name and len(name.encode()) <= MAX_ID_BYTES:
         return name
-    if len(readable) <= _SHOWN_NAME:
-        return readable
-    return f"{readable[:_SHOWN_NAME]}~{content_id(readable, length=12)}"
+    if len(shown) <= _SHOWN_NAME:
+        return shown
+    return f"{shown[:_SHOWN_NAME]}~{content_id(shown, length=12)}"
 
 
 def _unsupported(name: str) -> str:

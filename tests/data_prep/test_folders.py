@@ -1,5 +1,6 @@
 """Whatever lies in a folder is read, listed with a reason, or counted; nothing is waited for."""
 
+import json
 import os
 import resource
 import subprocess
@@ -202,16 +203,27 @@ def test_link_that_was_read_before_does_not_stay_searchable(source: Path) -> Non
 
 
 def test_name_that_is_no_text_or_too_long_is_listed_by_a_name_of_its_own(tmp_path: Path) -> None:
-    for raw in (b"caf\xe9.md", b"caf\xe8.md"):
-        (tmp_path / os.fsdecode(raw)).write_text("hello")
+    for raw in (b"caf\xe9.md", b"caf\xe8.md", b"\xe8.jsonl"):
+        (tmp_path / os.fsdecode(raw)).write_text('{"text": "hello"}')
+    (tmp_path / "link.md").symlink_to(os.fsdecode(b"/tmp/\xe7/nowhere"))
+    (tmp_path / "out").symlink_to(tmp_path.parent)
+    (tmp_path / os.fsdecode(b".\xe9")).mkdir()
     deep = tmp_path
     for _ in range(6):
         deep = deep / ("d" * 200)
         deep.mkdir()
     write(deep, "a.md", "b.md")
     listing = listed(tmp_path)
-    assert len(reasons(listing)) == len(listing.failures) == 4
-    assert {"caf\\xe9.md", "caf\\xe8.md"} < set(reasons(listing))
+    assert len(reasons(listing)) == len(listing.failures) == 7
+    assert {"caf\\xe9.md", "caf\\xe8.md", "\\xe8.jsonl"} < set(reasons(listing))
+    assert listing.ignored == {".\\xe9/ (hidden folder)": 1}
+    json.dumps([reasons(listing), listing.ignored], ensure_ascii=False).encode()
+
+
+def test_source_below_a_folder_whose_name_is_no_text_is_told(tmp_path: Path) -> None:
+    root = tmp_path / os.fsdecode(b"caf\xe9")
+    write(root, "a.md")
+    assert "not valid UTF-8" in reasons(listed(root))["a.md"]
 
 
 def test_very_deep_folder_is_listed_without_an_error(tmp_path: Path) -> None:

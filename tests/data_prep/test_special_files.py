@@ -80,6 +80,18 @@ def test_special_file_as_the_source_itself_is_listed(tmp_path: Path, linked: boo
     assert "is a FIFO and no regular file" in listing.failures[0].reason
 
 
+def test_pipe_of_a_shell_as_the_source_is_listed() -> None:
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("needs Linux's /proc")
+    read, write = os.pipe()
+    try:
+        listing = listed(f"/proc/self/fd/{read}")  # as `openbook ingest <(command)` gives it
+    finally:
+        os.close(read)
+        os.close(write)
+    assert "is a FIFO" in listing.failures[0].reason
+
+
 def test_pattern_lists_a_special_file_that_it_names(source: Path) -> None:
     os.mkfifo(source / "pipe.txt")
     assert names(listed(source / "*.md")) == ["gate.md"]

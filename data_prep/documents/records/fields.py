@@ -21,6 +21,7 @@ _TEXT = ("text", "content", "body", "passage", "document", "context", "page_cont
 _ID = ("_id", "id", "doc_id", "docid", "document_id", "pid", "uuid")
 _EXACT = 2**53  # above, a float does not hold every whole number
 _MAX_DIGITS = 1000
+_SHOWN_COLUMNS = 40
 _JSON = json.JSONDecoder(
     parse_int=lambda digits: int(digits) if len(digits) <= _MAX_DIGITS else digits
 )
@@ -43,7 +44,9 @@ class Columns:
 
 def choose_columns(names: Collection[str], text_column: str, id_column: str) -> Columns:
     """The named columns, or the usual ones; InputError lists what there is."""
-    listed = ", ".join(sorted(names)) or "none"
+    shown = sorted(names)[:_SHOWN_COLUMNS]
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    listed = (", ".join(shown) or "none") + more
     for column, option in ((text_column, "--text-column"), (id_column, "--id-column")):
         if column and column not in names:
             raise InputError(f"has no column {column!r} ({option}); its columns: {listed}")

@@ -35,13 +35,17 @@ CONTAINERS: Mapping[str, Container] = {
     ".parquet": "parquet",
 }  # fmt: skip
 # what reading a damaged file raises beside InputError
-FAULTS = (OSError, EOFError, zlib.error, pa.ArrowException)
+FAULTS = (OSError, EOFError, UnicodeDecodeError, zlib.error, pa.ArrowException)
 _BATCH_ROWS = 512
 _SAMPLED_LINES = 100
 _MAX_EXPANSION = 200  # JSON is rarely packed to less than a fiftieth
 _FREE_BYTES = 64 * 1024 * 1024
 _READ_AHEAD = 1024 * 1024
 _UNDECODABLE = (ValueError, OverflowError, TypeError, pa.ArrowException)
+
+
+class UnreadableFile(InputError):
+    """A file that is damaged as a whole; what it held before is not known to be gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def unpacked_limit(kind: Container, size: int) -> int | None:
 def line_rows(file: BinaryIO, max_bytes: int, limit: int | None = None) -> Iterator[Row]:
     """The lines of a JSON lines file that are not blank; `value` is bytes, None where too long.
 
-    InputError when there are more than `limit` bytes.
+    UnreadableFile when there are more than `limit` bytes.
     """
     number = offset = 0
     while line := file.readline(max_bytes + 1):
@@ -122,11 +126,11 @@ def dropped_columns(opened: pq.ParquetFile, columns: Columns) -> dict[str, str]:
 
 
 def open_parquet(file: Any) -> pq.ParquetFile:
-    """InputError when it is no Parquet file."""
+    """UnreadableFile when it is no Parquet file."""
     try:
         return pq.ParquetFile(file)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise InputError(f"not readable as Parquet: {error}") from error
+        raise UnreadableFile(f"not readable as Parquet: {error}") from error
 
 
 class ParquetRows:
@@ -169,7 +173,9 @@ class ParquetRows:
 
 def _check_limit(offset: int, limit: int | None) -> None:
     if limit is not None and offset > limit:
-        raise InputError(f"unpacks to more than {limit >> 20} MiB, {_MAX_EXPANSION} times its size")
+        raise UnreadableFile(
+            f"unpacks to more than {limit >> 20} MiB, {_MAX_EXPANSION} times its size"
+        )
 
 
 def _reasons(schema: pa.Schema, columns: Columns) -> dict[str, str]:

@@ -85,7 +85,8 @@ class RecordLister:
                 yield self._source(file, kind, row, record, columns)
             except InputError as error:
                 place = f"{file.name}:{row.number}"
-                yield Failure(place, f"{file.uri}#{row.number}", f"{unit} {row.number}: {error}")
+                reason = clean_text(f"{unit} {row.number}: {error}")
+                yield Failure(place, f"{file.uri}#{row.number}", reason)
 
     def _record(self, row: Row, columns: Columns) -> dict[str, Any]:
         if row.value is None:
