@@ -11,6 +11,7 @@ from importlib import import_module
 from data_prep.documents.formats.html import parse_html
 from data_prep.documents.formats.kinds import Format, true_format
 from data_prep.documents.formats.layout import load_models, parse_layout
+from data_prep.documents.formats.ods import parse_ods
 from data_prep.documents.formats.office import parse_docx
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf import parse_pdf
@@ -61,6 +62,7 @@ _LIBRARIES: Mapping[Format, tuple[str, ...]] = {
     "docx": ("markitdown.converters",),
     "pptx": ("pptx",),
     "xlsx": ("lxml.etree",),
+    "ods": ("lxml.etree",),
 }
 _PARSERS: Mapping[Format, Callable[[bytes], Parsed]] = {
     "markdown": parse_markdown,
@@ -71,4 +73,5 @@ _PARSERS: Mapping[Format, Callable[[bytes], Parsed]] = {
     "docx": parse_docx,
     "pptx": parse_pptx,
     "xlsx": parse_xlsx,
+    "ods": parse_ods,
 }
