@@ -14,6 +14,7 @@ from data_prep.documents.formats.tables.cells import TYPED, Kind, column_kind, k
 
 Row = Sequence[str]
 SAMPLE = 50  # rows that decide
+_WIDEST = 256  # columns that decide
 _HEADER_ROWS = 4  # at most
 _PREAMBLE = 20  # rows above a header at most
 _NAMED_SHARE = 0.5  # of the columns of most rows that a header reaches over
@@ -56,6 +57,7 @@ def find_header(rows: Sequence[Row]) -> Layout | None:
 
     `rows` are the first rows of a table, up to `SAMPLE`, each with something in it.
     """
+    rows = [row[:_WIDEST] for row in rows]
     width = max((_extent(row) for row in rows), default=0)
     if len(rows) < 2 or width < 2:
         return _column_header(rows)
