@@ -19,6 +19,7 @@ from data_prep.documents.formats.markup.org import parse_org
 from data_prep.documents.formats.markup.rest import parse_rest
 from data_prep.documents.formats.markup.rtf import parse_rtf
 from data_prep.documents.formats.markup.texinfo import parse_texinfo
+from data_prep.documents.formats.ods import parse_ods
 from data_prep.documents.formats.office.slides import parse_docx
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf.document import parse_pdf
@@ -89,6 +90,7 @@ _LIBRARIES: Mapping[Format, tuple[str, ...]] = {
     "docx": ("markitdown.converters",),
     "pptx": ("pptx",),
     "xlsx": ("lxml.etree",),
+    "ods": ("lxml.etree",),
 }
 _PARSERS: Mapping[Format, Callable[[bytes], Parsed]] = {
     "markdown": parse_markdown,
@@ -115,4 +117,5 @@ _PARSERS: Mapping[Format, Callable[[bytes], Parsed]] = {
     "docx": parse_docx,
     "pptx": parse_pptx,
     "xlsx": parse_xlsx,
+    "ods": parse_ods,
 }

@@ -255,6 +255,14 @@ def test_file_of_a_library_of_odd_habits_is_read() -> None:
     assert lines(parse_xlsx(data)) == ["# S", "Room: Hall | Rent: 12"]
 
 
+def test_binary_workbook_is_refused_with_what_to_do() -> None:
+    package = 'xmlns="http://schemas.openxmlformats.org/package/2006/relationships"'
+    link = '<Relationship Id="a" Type="x/officeDocument" Target="xl/workbook.bin"/>'
+    rels = f"<Relationships {package}>{link}</Relationships>"
+    with pytest.raises(ParseError, match=r"\.xlsb.*save it as \.xlsx"):
+        parse_xlsx(packed({"_rels/.rels": rels, "xl/workbook.bin": b"x"}))
+
+
 @pytest.mark.parametrize("cut", [b"<sheetData", b"</worksheet>"])
 def test_damaged_sheet_gives_its_reason(cut: bytes) -> None:
 

@@ -96,6 +96,80 @@ def test_header_of_several_rows_is_joined(header: list[str], expected: str) -> N
     assert found(*header, "N,4,3,5,2", "S,7,6,8,1")[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            [
+                "Index,,",
+                "2020 = 100,,",
+                "",
+                "Year,Month,Index",
+                ",,in %",
+                "2024,Jan,117.6",
+                "2024,Feb,118",
+            ],
+            ["Index", "2020 = 100", "Year: 2024 | Month: Jan | Index in %: 117.6"],
+        ),
+        (
+            [
+                "Statements of income,,",
+                "Year ended May 31,2024,2023",
+                "Revenue,100,90",
+                "Costs:,,",
+                "Tax,5,4",
+            ],
+            ["Statements of income", "Year ended May 31: Revenue | 2024: 100 | 2023: 90"],
+        ),
+        (
+            ["Year ended May 31,,", ",2024,2023", "Revenue,$ 100,$ 90", "Net loss,(50),(40)"],
+            ["Year ended May 31", "Revenue | 2024: $ 100 | 2023: $ 90"],
+        ),
+        (
+            [
+                "Source,World",
+                "",
+                "Updated,2024-01-01",
+                "",
+                "Land,Code,1960,1961",
+                "Aruba,ABW,54608,55811",
+            ],
+            [
+                "Source | World",
+                "Updated | 2024-01-01",
+                "Land: Aruba | Code: ABW | 1960: 54608 | 1961: 55811",
+            ],
+        ),
+        (
+            ["Mass,10,20,50,100", "Zone 1,3.5,4.5,5.5,9", "Zone 2,4.5,5.5,6.5,9.5"],
+            ["Mass: Zone 1 | 10: 3.5 | 20: 4.5 | 50: 5.5 | 100: 9"],
+        ),
+        (
+            ["Prop,Unit,Value", "Mass,kg,12", "Color,-,red", "Len,m,3.4"],
+            ["Prop: Mass | Unit: kg | Value: 12", "Prop: Color | Unit: - | Value: red"],
+        ),
+        (
+            ["Land,Rate", "France,12", "Italy,13*", "Spain,:", "* estimated,"],
+            ["Land: France | Rate: 12", "Land: Italy | Rate: 13*", "Land: Spain | Rate: :"],
+        ),
+        (
+            [
+                "lots of remarks,,,",
+                "stand,,above,here",
+                "Name,Age,Born,Died",
+                "Mia,69,1947-01-08,2016-01-10",
+            ],
+            ["lots of remarks", "stand | above | here"],
+        ),
+    ],
+    ids=["index", "statement", "corner", "bank", "steps", "one odd value", "footnotes", "remarks"],
+)
+def test_layouts_of_published_tables_keep_their_header(
+    lines: list[str], expected: list[str]
+) -> None:
+    assert found(*lines)[: len(expected)] == expected
+
+
 def test_tables_set_apart_by_blank_rows_have_headers_of_their_own() -> None:
     staff = ["Staff 2026,", "Name,Room", "Mia,B12", "Tom,B14"]
     assert found(*PRICES, ",", *staff, ",", "Lamp,2026", "Chair,2027")[:5] == [

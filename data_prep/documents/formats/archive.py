@@ -18,6 +18,7 @@ MAX_UNPACKED_MIB = 512
 MAX_MEMBERS = 20_000
 _MIB = 1024 * 1024
 _ENCRYPTED = 0x1
+_SPREADSHEET = b"application/vnd.oasis.opendocument.spreadsheet"
 # what zipfile raises for a member whose header, place or data is damaged
 _DAMAGE = (
     zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError, struct.error, zlib.error,
@@ -28,14 +29,25 @@ _FOLDERS: dict[str, Literal["docx", "pptx", "xlsx"]] = {
 }  # fmt: skip
 
 
-def office_format(data: bytes) -> Literal["docx", "pptx", "xlsx"]:
+def office_format(data: bytes) -> Literal["docx", "pptx", "xlsx", "ods"]:
     """The kind of Office file in a ZIP archive; ParseError for any other archive."""
     with _opened(data) as archive:
+        if _mimetype(archive) == _SPREADSHEET:
+            return "ods"
         folders = {name.partition("/")[0] for name in archive.namelist()}
     kind = next((_FOLDERS[folder] for folder in _FOLDERS if folder in folders), None)
     if kind is None or "[Content_Types].xml" not in folders:
         raise ParseError("is a ZIP archive of something else; unpack it and ingest what is inside")
     return kind
+
+
+def _mimetype(archive: zipfile.ZipFile) -> bytes:
+    """What an OpenDocument file says it is, in a part of its own."""
+    try:
+        with archive.open("mimetype") as file:
+            return file.read(len(_SPREADSHEET) + 1).strip()
+    except (KeyError, *_DAMAGE):
+        return b""
 
 
 def check_archive(data: bytes) -> None:

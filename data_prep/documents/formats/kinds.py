@@ -26,6 +26,7 @@ from data_prep.documents.formats.parsed import ParseError
 
 _BINARY: dict[Format, str] = {
     "pdf": "a PDF", "docx": "a Word file", "pptx": "a PowerPoint file", "xlsx": "an Excel file",
+    "ods": "an OpenDocument spreadsheet",
 }  # fmt: skip
 _PDF = b"%PDF-"
 _PDF_WITHIN = 1024  # readers accept a header after some junk

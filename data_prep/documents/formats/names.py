@@ -15,7 +15,7 @@ _MANY: dict[Format, str] = {
     "text": ".txt .text .log .out .lst .tab .changes .pod .nfo .me .wiki .mediawiki .textile .t2t .po .pot",
     "csv": ".csv .tsv",
     "html": ".html .htm .xhtml",
-    "pdf": ".pdf", "docx": ".docx", "pptx": ".pptx", "xlsx": ".xlsx .xlsm .xltx",
+    "pdf": ".pdf", "docx": ".docx", "pptx": ".pptx", "xlsx": ".xlsx .xlsm .xltx", "ods": ".ods",
     "rst": ".rst .rest",
     "asciidoc": ".adoc .asciidoc .asc",
     "org": ".org",

@@ -12,25 +12,8 @@ from typing import Literal
 Kind = Literal["missing", "number", "date", "truth", "mixed", "words"]
 TYPED = frozenset(("number", "date", "truth"))
 _MISSING = frozenset(
-    (
-        "",
-        "-",
-        "--",
-        "–",
-        "—",
-        "n/a",
-        "na",
-        "nan",
-        "null",
-        "none",
-        "?",
-        ".",
-        "..",
-        "...",
-        "k.a.",
-        "#n/a",
-    )
-)
+    ("", "-", "--", "–", "—", "n/a", "na", "nan", "null", "none", "?", ":", ".", "..", "...", "k.a.", "#n/a")
+)  # fmt: skip
 _TRUTH = frozenset(("true", "false", "yes", "no", "wahr", "falsch", "ja", "nein", "oui", "non"))
 _CURRENCY = r"(?:[$€£¥₹₽]|US\$|C\$|EUR|USD|GBP|CHF|JPY)"
 _NUMBER = re.compile(

@@ -149,20 +149,21 @@ class _Merged:
             if bottom < number:
                 del self._active[left]
             elif own:
-                _spread(cells, left, right, text, text)
+                spread(cells, left, right, text)
         while self._waiting and self._waiting[-1][0] <= number:
             top, left, bottom, right = self._waiting.pop()
             text = cells[left] if top == number and left < len(cells) else ""
             if text:
-                _spread(cells, left, right, text, text)
+                spread(cells, left, right, text)
                 if bottom > number:
                     self._active[left] = (bottom, right, text)
 
 
-def _spread(cells: list[str], left: int, right: int, first: str, text: str) -> None:
+def spread(cells: list[str], left: int, right: int, text: str) -> None:
+    """Give the text of a merged cell to the columns from `left` to `right` of a row, in place."""
     right = min(right, left + _MAX_SPAN)
     cells.extend([""] * (right + 1 - len(cells)))
-    cells[left : right + 1] = [first, *[Covered(text)] * (right - left)]
+    cells[left : right + 1] = [text, *[Covered(text)] * (right - left)]
 
 
 def _is_hidden(row: Element) -> bool:

@@ -14,6 +14,7 @@ from data_prep.documents.formats.tables.cells import TYPED, Kind, column_kind, k
 
 Row = Sequence[str]
 SAMPLE = 50  # rows that decide
+_WIDEST = 256  # columns that decide
 _HEADER_ROWS = 4  # at most
 _PREAMBLE = 20  # rows above a header at most
 _NAMED_SHARE = 0.5  # of the columns of most rows that a header reaches over
@@ -56,6 +57,7 @@ def find_header(rows: Sequence[Row]) -> Layout | None:
 
     `rows` are the first rows of a table, up to `SAMPLE`, each with something in it.
     """
+    rows = [row[:_WIDEST] for row in rows]
     width = max((_extent(row) for row in rows), default=0)
     if len(rows) < 2 or width < 2:
         return _column_header(rows)
@@ -67,7 +69,7 @@ def find_header(rows: Sequence[Row]) -> Layout | None:
             and _evidence(rows[place], rows[place + 1 :]) > 0
         ):
             if place and _is_data(rows[:place], rows[place:]):
-                break
+                continue
             return _whole(rows, place)
     return _wordy(rows, width)
 
@@ -160,9 +162,18 @@ def _whole(rows: Sequence[Row], place: int) -> Layout:
 def _goes_on(rows: Sequence[Row], place: int, at: int) -> bool:
     """Whether the row at `at`, below a header from `place`, names columns too: units, inner names."""
     row, below = rows[at], rows[at + 1 :]
+    if not row[0].strip() and _above_values(row, below):
+        return True
     if filled(row) == 1 and row[0].strip():  # an index's own name, as data frames write it
         return at - place > 1 and filled(rows[at + 1]) > 2 and not rows[place][0].strip()
     return filled(row) > 1 and _evidence(row, below) >= max(1.0, 0.5 * _typed(below))
+
+
+def _above_values(row: Row, below: Sequence[Row]) -> bool:
+    """Whether all that a row holds is words above columns of values, such as units."""
+    kinds = kinds_of(below)
+    cells = [(kind(cell), at) for cell, at in zip(row, kinds, strict=False) if cell.strip()]
+    return bool(cells) and all(found not in TYPED and at in TYPED for found, at in cells)
 
 
 def _typed(rows: Sequence[Row]) -> int:
@@ -215,10 +226,21 @@ def _vote(cell: str, column: Kind, run: bool, below: Sequence[str]) -> float:
 def _is_run(row: Row, kinds: Sequence[Kind], below: Sequence[Row]) -> bool:
     """Whether the numbers of a row are years or even steps, and those below are not."""
     at = [n for n, cell in enumerate(row) if n < len(kinds) and kind(cell) == "number"]
-    if not at or not _steps([row[n] for n in at]):
+    steps = _steps([row[n] for n in at]) or _rises_over_fractions([row[n] for n in at], at, below)
+    if not at or not steps:
         return False
     others = [[other[n] for n in at if n < len(other)] for other in below[:8]]
     return not any(_steps(cells) for cells in others if len(cells) == len(at))
+
+
+def _rises_over_fractions(cells: Sequence[str], at: Sequence[int], below: Sequence[Row]) -> bool:
+    """Whether whole numbers rise from column to column and stand over fractions."""
+    if len(cells) < 3 or not all(cell.strip().isdecimal() for cell in cells):
+        return False
+    values = [row[n] for row in below for n in at if n < len(row) and row[n].strip()]
+    fractions = sum(1 for value in values if "." in value or "," in value)
+    rises = all(int(before) < int(after) for before, after in pairwise(cells))
+    return rises and fractions > 0.5 * len(values)
 
 
 def _steps(cells: Sequence[str]) -> bool:
@@ -232,10 +254,13 @@ def _steps(cells: Sequence[str]) -> bool:
     return len(values) > 2 and len(gaps) == 1 and 0.0 not in gaps
 
 
-def _is_data(rows: Sequence[Row], below: Sequence[Row]) -> bool:
-    """Whether many rows above a candidate look like those below it: then it is one odd row."""
-    kinds, width = kinds_of(below[1:]), filled(below[-1])
-    alike = [row for row in rows if filled(row) > 1 and filled(row) >= 0.6 * width]
+def _is_data(above: Sequence[Row], rows: Sequence[Row]) -> bool:
+    """Whether a candidate, the first of `rows`, is one odd row among data, by the rows above it."""
+    full = sum(1 for row in above if filled(row) >= 0.8 * filled(rows[0]))
+    if full > len(rows) - 1:
+        return True
+    kinds, width = kinds_of(rows[1:]), filled(rows[-1])
+    alike = [row for row in above if filled(row) > 1 and filled(row) >= 0.6 * width]
     return sum(fits(row, kinds) for row in alike) >= _ALIKE and any(at in TYPED for at in kinds)
 
 

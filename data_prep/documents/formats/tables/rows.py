@@ -29,6 +29,7 @@ _NOTE = re.compile(
     r"(?:sources?|quellen?|notes?|anmerkung(?:en)?|hinweis|stand|as of|remarks?|fußnote)\b|[*†‡¹²³#]",
     re.IGNORECASE,
 )
+_HELD = 3  # lone rows
 _LONG_NOTE = 60  # characters of a first cell that stands alone in its row
 
 
@@ -91,48 +92,56 @@ def paragraphs(rows: Iterable[Sequence[str]], header_rows: int | None = None) ->
 
 def _found(rows: Iterable[Row]) -> Iterator[str]:
     table: _Table | None = None
-    held: list[Row] = []  # a lone row may be the header of what comes below the next blank row
+    held: list[Row] = []  # lone rows: preamble, or a table with a blank row after each row
     for some, block in groupby(rows, is_filled):
         if not some:
             continue
         rest = iter(block)
         head = list(islice(rest, SAMPLE))
+        if _is_lone(head, table) and len(held) < _HELD:
+            held += head
+            continue
+        own = find_header(head)
+        if own is not None and own.certain:
+            yield from map(plain, held)
+        else:
+            head = held + head
+        held = []
         bands = beside(head)
         if bands:
-            yield from _side_by_side([*held, *head, *rest], bands)
-            held, table = [], None
+            yield from _side_by_side([*head, *rest], bands)
+            table = None
             continue
-        if held and _is_header_of(held[0], head):
-            head = held + head
-        else:
-            yield from map(plain, held)
-        held = []
-        above, after, below = _open(head, table)
-        if after is None and len(head) == 1 and filled(head[0]) > 1:
-            held = head
-            continue
-        if table is not None and after is not table:
-            yield table.unused()
-        table = after
-        yield from map(plain, above)
-        for row in chain(below, rest):
-            yield plain(row) if table is None else table.paragraph(row)
-    yield from map(plain, held)
+        table, texts = _opened(head, table)
+        yield from texts
+        yield from (_text(row, table) for row in rest)
+    if held:
+        table, texts = _opened(held, table)
+        yield from texts
     yield table.unused() if table is not None else ""
+
+
+def _is_lone(head: Sequence[Row], table: _Table | None) -> bool:
+    """Whether a block is one row of several cells that is no row of the table above it."""
+    alone = len(head) == 1 and filled(head[0]) > 1
+    return alone and (table is None or not _goes_on(head, table, certain=False))
+
+
+def _opened(head: list[Row], before: _Table | None) -> tuple[_Table | None, list[str]]:
+    """The table that the first rows of a block belong to, and their paragraphs."""
+    above, table, below = _open(head, before)
+    last = before.unused() if before is not None and table is not before else ""
+    return table, [last, *map(plain, above), *(_text(row, table) for row in below)]
+
+
+def _text(row: Row, table: _Table | None) -> str:
+    return plain(row) if table is None else table.paragraph(row)
 
 
 def _side_by_side(rows: Sequence[Row], bands: Sequence[slice]) -> Iterator[str]:
     """The rows of tables that stand side by side, one table after another."""
     for band in bands:
         yield from _found(row[band] for row in rows)
-
-
-def _is_header_of(row: Row, head: Sequence[Row]) -> bool:
-    own = find_header(head)
-    if own is not None and own.certain:
-        return False
-    layout = find_header([row, *head])
-    return layout is not None and layout.first == 0
 
 
 def named(names: Sequence[str], row: Row) -> str:
@@ -188,7 +197,8 @@ def _goes_on(head: Sequence[Row], before: _Table, certain: bool) -> bool:
         return True
     if any(len(_key(row)) > before.width or not fits(row, before.kinds) for row in head):
         return False
-    if len(head) > 1 and (certain or filled(head[0]) == 1 < before.width):
+    narrower = all(len(_key(row)) < before.width for row in head)
+    if len(head) > 1 and (certain or narrower or filled(head[0]) == 1 < before.width):
         return False
     return not before.titled or any(found in TYPED for found in before.kinds)
 
