@@ -11,7 +11,8 @@ from importlib import import_module
 from data_prep.documents.formats.html.page import parse_html
 from data_prep.documents.formats.kinds import Format, true_format
 from data_prep.documents.formats.layout import load_models, parse_layout
-from data_prep.documents.formats.office.slides import parse_docx, parse_pptx, parse_xlsx
+from data_prep.documents.formats.office.slides import parse_pptx, parse_xlsx
+from data_prep.documents.formats.office.word import parse_docx
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf import parse_pdf
 from data_prep.documents.formats.rows import parse_csv
@@ -56,7 +57,7 @@ def parse_record(data: bytes) -> Parsed:
 _LIBRARIES: Mapping[Format, tuple[str, ...]] = {
     "html": ("lxml.etree",),
     "pdf": ("pypdf",),
-    "docx": ("markitdown.converters",),
+    "docx": ("lxml.etree",),
     "pptx": ("markitdown.converters",),
     "xlsx": ("openpyxl",),
 }

@@ -1,13 +1,13 @@
-"""Word, PowerPoint and Excel files, after a check that they are safe to unpack.
+"""PowerPoint and Excel files, after a check that they are safe to unpack.
 
-Word and PowerPoint become Markdown by markitdown. Excel is read cell by cell: a data frame in between
+PowerPoint becomes Markdown by markitdown. Excel is read cell by cell: a data frame in between
 would turn the year 2011 of a column with gaps into 2011.0, which no quote finds again.
 """
 
 import io
 import re
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from data_prep.documents.formats.archive import check_archive
 from data_prep.documents.formats.parsed import (
@@ -27,15 +27,9 @@ _VERBATIM = {"escape_underscores": False, "escape_asterisks": False}
 _BLANKS = re.compile(r"\n{3,}")
 
 
-def parse_docx(data: bytes) -> Parsed:
-    """The whole document as Markdown; Word keeps no page numbers."""
-    text = _markdown(data, "docx")
-    return Parsed(first_heading(text), text, markdown=True)
-
-
 def parse_pptx(data: bytes) -> Parsed:
     """Slides with their notes as Markdown; a slide's number is its page."""
-    pieces = _SLIDE.split(_markdown(data, "pptx"))
+    pieces = _SLIDE.split(_markdown(data))
     # [before, number, slide, number, slide, ...]; a slide may hold text that looks like a mark
     slides: list[str] = []
     for number, text in zip(pieces[1::2], pieces[2::2], strict=True):
@@ -73,14 +67,15 @@ def _sheet(sheet: Any) -> str:
     return clean("\n\n".join([f"# {sheet.title}", *found])) if found else ""
 
 
-def _markdown(data: bytes, kind: Literal["docx", "pptx"]) -> str:
+def _markdown(data: bytes) -> str:
     from markitdown import StreamInfo
-    from markitdown.converters import DocxConverter, PptxConverter
+    from markitdown.converters import PptxConverter
 
     check_archive(data)
-    converter = DocxConverter() if kind == "docx" else PptxConverter()
     try:
-        found = converter.convert(io.BytesIO(data), StreamInfo(extension=f".{kind}"), **_VERBATIM)
+        found = PptxConverter().convert(
+            io.BytesIO(data), StreamInfo(extension=".pptx"), **_VERBATIM
+        )
     except FAULTS as error:
         raise ParseError(f"Office file is damaged: {_short(error)}") from error
     return _BLANKS.sub("\n\n", _IMAGE.sub(_caption, clean(found.markdown))).strip()
