@@ -11,6 +11,8 @@ from importlib import import_module
 from data_prep.documents.formats.html.page import parse_html
 from data_prep.documents.formats.kinds import Format, true_format
 from data_prep.documents.formats.layout import load_models, parse_layout
+from data_prep.documents.formats.office.epub import parse_epub
+from data_prep.documents.formats.office.opendocument import parse_odt
 from data_prep.documents.formats.office.slides import parse_pptx, parse_xlsx
 from data_prep.documents.formats.office.word import parse_docx
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
@@ -60,6 +62,8 @@ _LIBRARIES: Mapping[Format, tuple[str, ...]] = {
     "docx": ("lxml.etree",),
     "pptx": ("markitdown.converters",),
     "xlsx": ("openpyxl",),
+    "epub": ("lxml.etree",),
+    "odt": ("lxml.etree",),
 }
 _PARSERS: Mapping[Format, Callable[[bytes], Parsed]] = {
     "markdown": parse_markdown,
@@ -70,4 +74,6 @@ _PARSERS: Mapping[Format, Callable[[bytes], Parsed]] = {
     "docx": parse_docx,
     "pptx": parse_pptx,
     "xlsx": parse_xlsx,
+    "epub": parse_epub,
+    "odt": parse_odt,
 }

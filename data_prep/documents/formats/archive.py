@@ -23,15 +23,28 @@ _DAMAGE = (
     zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError, struct.error, zlib.error,
     lzma.LZMAError,
 )  # fmt: skip
-_FOLDERS: dict[str, Literal["docx", "pptx", "xlsx"]] = {
-    "word": "docx", "ppt": "pptx", "xl": "xlsx",
-}  # fmt: skip
+Kind = Literal["docx", "pptx", "xlsx", "epub", "odt"]
+_FOLDERS: dict[str, Kind] = {"word": "docx", "ppt": "pptx", "xl": "xlsx"}
+_TYPES: dict[str, Kind] = {
+    "application/epub+zip": "epub",
+    "application/vnd.oasis.opendocument.text": "odt",
+    "application/vnd.oasis.opendocument.text-template": "odt",
+}
+_OPEN = "application/vnd.oasis.opendocument."
 
 
-def office_format(data: bytes) -> Literal["docx", "pptx", "xlsx"]:
-    """The kind of Office file in a ZIP archive; ParseError for any other archive."""
+def office_format(data: bytes) -> Kind:
+    """The kind of Office file or book in a ZIP archive; ParseError for any other archive."""
     with _opened(data) as archive:
-        folders = {name.partition("/")[0] for name in archive.namelist()}
+        names = set(archive.namelist())
+        type = _media_type(archive, names)
+    if type in _TYPES:
+        return _TYPES[type]
+    if type.startswith(_OPEN):
+        raise ParseError(
+            f"is an OpenDocument {type.removeprefix(_OPEN)}; save it as .xlsx, .pptx or .odt"
+        )
+    folders = {name.partition("/")[0] for name in names}
     kind = next((_FOLDERS[folder] for folder in _FOLDERS if folder in folders), None)
     if kind is None or "[Content_Types].xml" not in folders:
         raise ParseError("is a ZIP archive of something else; unpack it and ingest what is inside")
@@ -58,6 +71,20 @@ def check_archive(data: bytes) -> None:
                         pass
         except _DAMAGE as error:
             raise ParseError(f"is damaged: {error}") from error
+
+
+def _media_type(archive: zipfile.ZipFile, names: set[str]) -> str:
+    """What the archive says of itself, as EPUB and OpenDocument do; empty for others."""
+    try:
+        if "mimetype" in names:
+            with archive.open("mimetype") as file:
+                return file.read(100).decode("ascii", "replace").strip()
+    except _DAMAGE as error:
+        raise ParseError(f"is damaged: {error}") from error
+    if "META-INF/container.xml" in names and any(name.endswith(".opf") for name in names):
+        return "application/epub+zip"
+    found = {"content.xml", "META-INF/manifest.xml"} <= names
+    return "application/vnd.oasis.opendocument.text" if found else ""
 
 
 def _opened(data: bytes) -> zipfile.ZipFile:

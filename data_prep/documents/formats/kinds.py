@@ -11,11 +11,14 @@ from typing import Literal
 from data_prep.documents.formats.archive import office_format
 from data_prep.documents.formats.parsed import ParseError
 
-Format = Literal["markdown", "html", "pdf", "docx", "pptx", "xlsx", "csv", "text", "record"]
+Format = Literal[
+    "markdown", "html", "pdf", "docx", "pptx", "xlsx", "epub", "odt", "csv", "text", "record"
+]
 SUFFIXES: dict[str, Format] = {
     ".md": "markdown", ".markdown": "markdown", ".txt": "text", ".text": "text", ".csv": "csv",
     ".tsv": "csv", ".html": "html", ".htm": "html", ".xhtml": "html", ".pdf": "pdf",
-    ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx",
+    ".docx": "docx", ".pptx": "pptx", ".xlsx": "xlsx", ".epub": "epub", ".odt": "odt",
+    ".ott": "odt",
 }  # fmt: skip
 # what lies beside pages and is no document: pictures, sounds, fonts, styles, scripts
 COMPANIONS = frozenset((
@@ -25,6 +28,7 @@ COMPANIONS = frozenset((
 ))  # fmt: skip
 _BINARY: dict[Format, str] = {
     "pdf": "a PDF", "docx": "a Word file", "pptx": "a PowerPoint file", "xlsx": "an Excel file",
+    "epub": "an EPUB book", "odt": "an OpenDocument text",
 }  # fmt: skip
 _PDF = b"%PDF-"
 _PDF_WITHIN = 1024  # readers accept a header after some junk

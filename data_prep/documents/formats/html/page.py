@@ -21,7 +21,7 @@ def html_text(data: bytes) -> Parsed:
     tree, head = build(decode_page(data))
     if only_forwards(head, tree.size):
         raise ParseError("holds no text: it only sends its readers to another page")
-    written = _content(tree)
+    written = content_of(tree)
     text = clean("\n\n".join(written.blocks))
     title = clean(page_title(head, written.headings))
     return Parsed(title, text, metadata=page_metadata(head), markdown=True)
@@ -32,7 +32,8 @@ def html_blocks(markup: str) -> Writer:
     return Renderer().render([build(markup)[0]])
 
 
-def _content(tree: Node) -> Writer:
+def content_of(tree: Node) -> Writer:
+    """The content of a page, without what surrounds it."""
     content = Content(tree)
     title = content.title_outside()
     return Renderer(content.left_out).render([title, content.root] if title else [content.root])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 _GENERIC = re.compile(
     r"(?:microsoft (?:word|powerpoint) - .*|powerpoint.presentation|dokument ?\d*|document ?\d*|untitled.*|"
-    r"unbenannt.*|word document|title|titel|.{0,200}\.(?:docx?|odt|rtf|dotx?)|)",
+    r"\[?no title\]?|unbenannt.*|word document|title|titel|.{0,200}\.(?:docx?|odt|rtf|dotx?)|)",
     re.IGNORECASE,
 )
 
