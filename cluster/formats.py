@@ -7,9 +7,9 @@ from pydantic import BeforeValidator
 
 # `record` is a line or row of a file of records, never a file
 Format = Literal[
-    "markdown", "mdx", "text", "html", "pdf", "docx", "pptx", "xlsx", "csv", "rst", "asciidoc", "org",
-    "latex", "texinfo", "man", "rtf", "json", "notebook", "xml", "mail", "mailbox", "config", "code",
-    "subtitles", "record",
+    "markdown", "mdx", "text", "html", "pdf", "docx", "pptx", "xlsx", "ods", "odt", "epub", "csv", "rst",
+    "asciidoc", "org", "latex", "texinfo", "man", "rtf", "json", "notebook", "xml", "mail", "mailbox",
+    "config", "code", "subtitles", "record",
 ]  # fmt: skip
 IGNORE = "ignore"
 FORMATS: tuple[Format, ...] = get_args(Format)

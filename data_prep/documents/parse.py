@@ -19,8 +19,11 @@ from data_prep.documents.formats.markup.org import parse_org
 from data_prep.documents.formats.markup.rest import parse_rest
 from data_prep.documents.formats.markup.rtf import parse_rtf
 from data_prep.documents.formats.markup.texinfo import parse_texinfo
-from data_prep.documents.formats.ods import parse_ods
-from data_prep.documents.formats.office.slides import parse_docx
+from data_prep.documents.formats.office.epub import parse_epub
+from data_prep.documents.formats.office.ods import parse_ods
+from data_prep.documents.formats.office.opendocument import parse_odt
+from data_prep.documents.formats.office.slides import parse_pptx
+from data_prep.documents.formats.office.word import parse_docx
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf.document import parse_pdf
 from data_prep.documents.formats.plain.binary_data import without_binary_data
@@ -32,7 +35,6 @@ from data_prep.documents.formats.plain.text import (
     parse_subtitles,
     parse_text,
 )
-from data_prep.documents.formats.slides import parse_pptx
 from data_prep.documents.formats.structured.mail import parse_mail, parse_mailbox
 from data_prep.documents.formats.structured.notebook import parse_notebook
 from data_prep.documents.formats.structured.values import parse_json
@@ -87,8 +89,10 @@ _LIBRARIES: Mapping[Format, tuple[str, ...]] = {
     "mailbox": ("lxml.etree",),
     "html": ("lxml.etree",),
     "pdf": ("pypdfium2.raw",),
-    "docx": ("markitdown.converters",),
     "pptx": ("pptx",),
+    "docx": ("lxml.etree",),
+    "epub": ("lxml.etree",),
+    "odt": ("lxml.etree",),
     "xlsx": ("lxml.etree",),
     "ods": ("lxml.etree",),
 }
@@ -118,4 +122,6 @@ _PARSERS: Mapping[Format, Callable[[bytes], Parsed]] = {
     "pptx": parse_pptx,
     "xlsx": parse_xlsx,
     "ods": parse_ods,
+    "epub": parse_epub,
+    "odt": parse_odt,
 }

@@ -80,6 +80,14 @@ def test_title_above_the_content_is_kept_once() -> None:
     assert headings(body) == ["# Manual", "## One"]
 
 
+def test_name_of_the_site_above_the_content_is_no_title() -> None:
+    head = "<title>Vectors - The Book</title>"
+    for bar in ("<div id=menu-bar><h1>The Book</h1></div>", "<header><h1>The Book</h1></header>"):
+        document = page(f"{bar}<main><h2>Vectors</h2>{FILLER}</main>", head)
+        assert document.title == "Vectors"
+        assert document.text.startswith("## Vectors")
+
+
 @pytest.mark.parametrize(
     ("title", "heading", "expected"),
     [

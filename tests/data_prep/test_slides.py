@@ -10,8 +10,8 @@ from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
+from data_prep.documents.formats.office.slides import parse_pptx
 from data_prep.documents.formats.parsed import Parsed
-from data_prep.documents.formats.slides import parse_pptx
 from tests.documents import png
 
 PLACE = (Inches(1), Inches(3), Inches(5), Inches(2))

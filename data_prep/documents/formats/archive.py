@@ -18,36 +18,39 @@ MAX_UNPACKED_MIB = 512
 MAX_MEMBERS = 20_000
 _MIB = 1024 * 1024
 _ENCRYPTED = 0x1
-_SPREADSHEET = b"application/vnd.oasis.opendocument.spreadsheet"
 # what zipfile raises for a member whose header, place or data is damaged
 _DAMAGE = (
     zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError, struct.error, zlib.error,
     lzma.LZMAError,
 )  # fmt: skip
-_FOLDERS: dict[str, Literal["docx", "pptx", "xlsx"]] = {
-    "word": "docx", "ppt": "pptx", "xl": "xlsx",
-}  # fmt: skip
+Kind = Literal["docx", "pptx", "xlsx", "epub", "odt", "ods"]
+_FOLDERS: dict[str, Kind] = {"word": "docx", "ppt": "pptx", "xl": "xlsx"}
+_TYPES: dict[str, Kind] = {
+    "application/epub+zip": "epub",
+    "application/vnd.oasis.opendocument.text": "odt",
+    "application/vnd.oasis.opendocument.text-template": "odt",
+    "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    "application/vnd.oasis.opendocument.spreadsheet-template": "ods",
+}
+_OPEN = "application/vnd.oasis.opendocument."
 
 
-def office_format(data: bytes) -> Literal["docx", "pptx", "xlsx", "ods"]:
-    """The kind of Office file in a ZIP archive; ParseError for any other archive."""
+def office_format(data: bytes) -> Kind:
+    """The kind of Office file or book in a ZIP archive; ParseError for any other archive."""
     with _opened(data) as archive:
-        if _mimetype(archive) == _SPREADSHEET:
-            return "ods"
-        folders = {name.partition("/")[0] for name in archive.namelist()}
+        names = set(archive.namelist())
+        type = _media_type(archive, names)
+    if type in _TYPES:
+        return _TYPES[type]
+    if type.startswith(_OPEN):
+        raise ParseError(
+            f"is an OpenDocument {type.removeprefix(_OPEN)}; save it as .xlsx, .pptx or .odt"
+        )
+    folders = {name.partition("/")[0] for name in names}
     kind = next((_FOLDERS[folder] for folder in _FOLDERS if folder in folders), None)
     if kind is None or "[Content_Types].xml" not in folders:
         raise ParseError("is a ZIP archive of something else; unpack it and ingest what is inside")
     return kind
-
-
-def _mimetype(archive: zipfile.ZipFile) -> bytes:
-    """What an OpenDocument file says it is, in a part of its own."""
-    try:
-        with archive.open("mimetype") as file:
-            return file.read(len(_SPREADSHEET) + 1).strip()
-    except (KeyError, *_DAMAGE):
-        return b""
 
 
 def check_archive(data: bytes) -> None:
@@ -70,6 +73,20 @@ def check_archive(data: bytes) -> None:
                         pass
         except _DAMAGE as error:
             raise ParseError(f"is damaged: {error}") from error
+
+
+def _media_type(archive: zipfile.ZipFile, names: set[str]) -> str:
+    """What the archive says of itself, as EPUB and OpenDocument do; empty for others."""
+    try:
+        if "mimetype" in names:
+            with archive.open("mimetype") as file:
+                return file.read(100).decode("ascii", "replace").strip()
+    except _DAMAGE as error:
+        raise ParseError(f"is damaged: {error}") from error
+    if "META-INF/container.xml" in names and any(name.endswith(".opf") for name in names):
+        return "application/epub+zip"
+    found = {"content.xml", "META-INF/manifest.xml"} <= names
+    return "application/vnd.oasis.opendocument.text" if found else ""
 
 
 def _opened(data: bytes) -> zipfile.ZipFile:

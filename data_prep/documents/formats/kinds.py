@@ -26,7 +26,7 @@ from data_prep.documents.formats.parsed import ParseError
 
 _BINARY: dict[Format, str] = {
     "pdf": "a PDF", "docx": "a Word file", "pptx": "a PowerPoint file", "xlsx": "an Excel file",
-    "ods": "an OpenDocument spreadsheet",
+    "ods": "an OpenDocument spreadsheet", "odt": "an OpenDocument text", "epub": "an EPUB book",
 }  # fmt: skip
 _PDF = b"%PDF-"
 _PDF_WITHIN = 1024  # readers accept a header after some junk

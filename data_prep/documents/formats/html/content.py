@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from data_prep.documents.formats.html.elements.headings import heading_level
 from data_prep.documents.formats.html.surroundings import named_around, surely_around
+from data_prep.documents.formats.html.titles import is_site_name
 from data_prep.documents.formats.html.tree import Node
 
 _BIG = 0.6  # of a page: so much is its content, whatever its name says
@@ -34,17 +35,28 @@ class Content:
             kept = self._kept()
         self.root = self._main(kept)
 
-    def title_outside(self) -> Node | None:
+    def title_outside(self, title: str) -> Node | None:
         """The heading of the page, where it stands above the content and not in it.
 
-        It comes with what stands in its box, such as the first section of a manual page.
+        It comes with what stands in its box, such as the first section of a manual page. The name of
+        the site, which `title` has as well, is none.
         """
-        if self.root is self._page or any(heading_level(node) == 1 for node in self._inside()):
+        inside = [node for node in self._inside() if heading_level(node)]
+        if self.root is self._page or any(heading_level(node) == 1 for node in inside):
             return None
-        for node in _walk(self._page, lambda node: node is self.root or node.tag in _BESIDE):
-            if heading_level(node) == 1 and node.size and not _leads_away(node):
+        first = inside[0].words() if inside else ""
+        for node in _walk(self._page, self._is_beside):
+            if heading_level(node) != 1 or not node.size or _leads_away(node):
+                continue
+            if not is_site_name(node.words(), title, first):
                 return self._box(node)
         return None
+
+    def _is_beside(self, node: Node) -> bool:
+        """Whether an element holds no title of the page: headers do, menus do not."""
+        names = " ".join([node.tag, *node.classes, node.get("id")])
+        menu = node in self.left_out and "head" not in names
+        return node is self.root or node.tag in _BESIDE or menu
 
     def _box(self, heading: Node) -> Node:
         box = heading.parent

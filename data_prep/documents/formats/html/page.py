@@ -7,7 +7,12 @@ navigation and breaks tables (measured in data_prep/README.md).
 from data_prep.documents.formats.html.content import Content
 from data_prep.documents.formats.html.encoding import decode_page
 from data_prep.documents.formats.html.render import Renderer
-from data_prep.documents.formats.html.titles import only_forwards, page_metadata, page_title
+from data_prep.documents.formats.html.titles import (
+    declared_title,
+    only_forwards,
+    page_metadata,
+    page_title,
+)
 from data_prep.documents.formats.html.tree import Node, build
 from data_prep.documents.formats.html.writer import Writer
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
@@ -21,7 +26,7 @@ def html_text(data: bytes) -> Parsed:
     tree, head = build(decode_page(data))
     if only_forwards(head, tree.size):
         raise ParseError("holds no text: it only sends its readers to another page")
-    written = _content(tree)
+    written = content_of(tree, declared_title(head))
     text = clean("\n\n".join(written.blocks))
     title = clean(page_title(head, written.headings))
     return Parsed(title, text, metadata=page_metadata(head), markdown=True)
@@ -32,10 +37,12 @@ def html_blocks(markup: str) -> Writer:
     return Renderer().render([build(markup)[0]])
 
 
-def _content(tree: Node) -> Writer:
+def content_of(tree: Node, title: str = "") -> Writer:
+    """The content of a page, without what surrounds it; `title` as the page declares it."""
     content = Content(tree)
-    title = content.title_outside()
-    return Renderer(content.left_out).render([title, content.root] if title else [content.root])
+    outside = content.title_outside(title)
+    roots = [outside, content.root] if outside else [content.root]
+    return Renderer(content.left_out).render(roots)
 
 
 parse_html = html_text

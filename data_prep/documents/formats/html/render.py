@@ -151,7 +151,7 @@ class Renderer:
         if title:
             self.writer.end_block()
             self.writer.text(self._cell(title))
-        self.writer.rows(row_paragraphs(rows, self._cell))
+        self.writer.rows(row_paragraphs(node, rows, self._cell))
         return True
 
     def _cell(self, cell: Node) -> str:

@@ -79,6 +79,8 @@ def named_around(node: Node) -> bool:
     names = _names(node)
     if any(map(_AROUND.fullmatch, names)):
         return dense or "heading" not in node.holds or words < _SHORT
+    if node.tag == "table" and "related" in names:
+        return False
     if dense and any(map(_LINKS.fullmatch, names)):
         return True
     return dense and not node.holds - {"table"} and any(map(_SMALL_LINKS.fullmatch, names))

@@ -12,6 +12,8 @@ _GENERIC = re.compile(
     r"home ?page|welcome|page \d+|default|\S+\.html?|unbenanntes dokument|sans titre|)",
     re.IGNORECASE,
 )
+_FIRST = 3  # headings that may be the title of a page
+_LONGEST = 300  # characters of a title
 _DATES = (
     "article:published_time", "datepublished", "dc.date", "dcterms.date", "dcterms.created", "date",
     "dc.date.issued", "article:modified_time", "last-modified",
@@ -21,17 +23,30 @@ _AUTHORS = ("author", "dc.creator", "dcterms.creator", "article:author")
 
 def page_title(head: Iterable[Node], headings: list[tuple[int, str]]) -> str:
     """The title of the page without the name of its site; its first heading where that says more."""
-    found = next((node for node in head if node.tag == "title"), None)
-    title = collapse(found.words() if found else "").strip("¶🔗# ")
+    title = declared_title(head)
     first = next(
         (text for level, text in headings if level == 1), headings[0][1] if headings else ""
     )
     if _GENERIC.fullmatch(title):
         return first or title
-    if not first or _same(first) == _same(title):
+    parts = list(_parts(title))
+    if len(parts) < 2:
         return title
-    parts = [_same(part) for part in _BETWEEN.split(title)]
-    return first if len(parts) > 1 and _same(first) in _joined(parts) else title
+    named = (text for _, text in headings[:_FIRST] if same_words(text) in parts)
+    return next(named, title)
+
+
+def declared_title(head: Iterable[Node]) -> str:
+    """What `title` says, without signs of links."""
+    found = next((node for node in head if node.tag == "title"), None)
+    return collapse(found.words() if found else "").strip("¶🔗# ")
+
+
+def is_site_name(text: str, title: str, first: str) -> bool:
+    """Whether a heading above the content names the site: the title says it beside `first`, the
+    first heading of the content."""
+    parts = list(_parts(title))
+    return same_words(text) in parts and same_words(first) in parts and text != first
 
 
 def page_metadata(head: Iterable[Node]) -> dict[str, str]:
@@ -69,12 +84,14 @@ def _language(head: Iterable[Node]) -> str:
     return ""
 
 
-def _same(text: str) -> str:
+def same_words(text: str) -> str:
+    """Text without signs and case, to compare titles."""
     return " ".join(re.sub(r"[\W_]+", " ", text).lower().split())
 
 
-def _joined(parts: list[str]) -> Iterator[str]:
-    """Beginnings of the title, and each part: a heading may hold the sign that separates."""
+def _parts(title: str) -> Iterator[str]:
+    """What stands between signs that separate, alone and joined: a heading may hold such a sign."""
+    parts = [same_words(part) for part in _BETWEEN.split(title[:_LONGEST])]
     yield from parts
     for end in range(2, len(parts)):
         yield " ".join(parts[:end])

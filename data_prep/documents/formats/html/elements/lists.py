@@ -6,6 +6,7 @@ _ROMAN = (
     (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"),
     (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"),
 )  # fmt: skip
+MARK = "openbook-mark"  # attribute of items whose mark is known, from documents that become HTML
 _MAX = 4000  # beyond it numbers stay numbers
 
 
@@ -22,11 +23,13 @@ class Markers:
 
     def of(self, item: Node) -> str:
         """`- `, `3. ` or `c. `."""
+        if MARK in item.attributes:
+            return f"{item.get(MARK)} "
         if not self._ordered:
             return "- "
         number = _whole(item.get("value"), self._next)
         self._next = number + self._step
-        return f"{_numeral(number, self._type)}. "
+        return f"{numeral(number, self._type)}. "
 
 
 def _whole(value: str, otherwise: int) -> int:
@@ -35,7 +38,8 @@ def _whole(value: str, otherwise: int) -> int:
     return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 8 else otherwise
 
 
-def _numeral(number: int, type: str) -> str:
+def numeral(number: int, type: str) -> str:
+    """A number of a list as its type (1, a, A, i, I) writes it."""
     if not 0 < number < _MAX or type not in ("a", "A", "i", "I"):
         return str(number)
     text = _roman(number) if type in "iI" else _letters(number)

@@ -9,6 +9,7 @@ from data_prep.documents.formats.tables.rows import paragraphs
 _MAX_SPAN = 1000  # of the HTML standard
 _MAX_SPREAD = 50_000  # cells beyond those that a table has
 _LAYOUT = frozenset(("presentation", "none"))
+FIND = "openbook-find-header"  # attribute of tables whose first row may name the columns unmarked
 _NOTES = frozenset(
     ("note", "tip", "warning", "caution", "important", "admonition", "admonitionblock", "colist")
 )
@@ -41,7 +42,7 @@ def caption(table: Node) -> Node | None:
     return next((c for c in table.children if isinstance(c, Node) and c.tag == "caption"), None)
 
 
-def row_paragraphs(rows: list[Row], read: Callable[[Node], str]) -> Iterator[str]:
+def row_paragraphs(table: Node, rows: list[Row], read: Callable[[Node], str]) -> Iterator[str]:
     """Each row as a paragraph that names its columns; `read` gives the text of a cell."""
     grid = _spread(rows, read)
     header = _header_rows(rows)
@@ -51,7 +52,7 @@ def row_paragraphs(rows: list[Row], read: Callable[[Node], str]) -> Iterator[str
     while header and _is_title(rows[0], grid[0]):
         yield grid[0][0]
         rows, grid, header = rows[1:], grid[1:], header - 1
-    known = header if header or _is_known_without(rows) else None
+    known = header if header or _is_known_without(table, rows) else None
     names = grid[:header]
     part: list[list[str]] = []
     for row, line in zip(rows[header:], grid[header:], strict=True):
@@ -101,11 +102,12 @@ def _header_rows(rows: list[Row]) -> int:
     return count or int(len(rows) > 1 and _is_bold(rows[0]) and not _is_bold(rows[1]))
 
 
-def _is_known_without(rows: list[Row]) -> bool:
+def _is_known_without(table: Node, rows: list[Row]) -> bool:
     """Whether a table has no names of columns: it names rows instead, or pairs things."""
-    return max(len(row.cells) for row in rows) < 3 or any(
-        cell.tag == "th" for row in rows for cell in row.cells
-    )
+    if FIND in table.attributes:
+        return False
+    pairs = max(len(row.cells) for row in rows) < 3
+    return pairs or any(cell.tag == "th" for row in rows for cell in row.cells)
 
 
 def _is_bold(row: Row) -> bool:
