@@ -57,7 +57,7 @@ GENERATORS: Mapping[str, Html] = {
     "Sphinx, pydata": Html("//main", _HIDDEN + "|.//*[contains(@class, 'prev-next')]"),
     "Javadoc": Html("//main", ".//script|.//nav|.//ol[@class='sub-nav-list']"),
     "MkDocs": Html("//*[@role='main']", _HIDDEN),
-    "RDoc": Html("//main", ".//script|.//nav|.//*[@class='method-source-code']|.//span[a='&para;']"),
+    "RDoc": Html("//main", ".//nav|.//*[@class='method-source-code' or @class='method-click-advice']"),
     "LaTeX2HTML": Html("//body", ".//*[comment()[contains(., 'Navigation Panel')]]|.//address"),
     "AsciiDoc": Html("//body", ".//script|.//div[@id='toc']|.//div[@id='footer']"),
     "SQLite's own": Html("//body", ".//script|.//*[@class='nosearch']|.//*[@id='toc_sub']"),
@@ -70,7 +70,8 @@ GENERATORS: Mapping[str, Html] = {
     "rustdoc": Html("//main", ".//script|.//button|.//a[@class='anchor' or @class='srclink']"
                     "|.//*[@class='out-of-band' or @class='sub']"),
     "HEVEA": Html("//body", ".//a[img]"),
-    "Apache's own": Html("//div[@id='page-content']", ".//a[@class='permalink']|.//div[@id='quickview']"),
+    "Apache's own": Html("//div[@id='page-content']", ".//a[@class='permalink']|.//div[@id='quickview']"
+                         "|.//*[@class='toplang' or @class='bottomlang']"),
     "groff": Html("//body"),
 }  # fmt: skip
 

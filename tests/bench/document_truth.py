@@ -22,9 +22,10 @@ from tests.bench.document_sets import GENERATORS, Html
 
 _PROGRAMS = ("pdftotext", "pdftohtml")
 _BLOCKS = frozenset((
-    "address", "article", "blockquote", "body", "br", "caption", "center", "dd", "div", "dl", "dt", "footer",
-    "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "ol", "option", "p", "pre", "section",
-    "summary", "table", "td", "th", "tr", "ul", "details", "figure", "figcaption", "thead", "tbody",
+    "address", "article", "blockquote", "body", "br", "button", "caption", "center", "dd", "details", "div",
+    "dl", "dt", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "label",
+    "li", "main", "ol", "option", "p", "pre", "section", "select", "summary", "table", "tbody", "td", "th",
+    "thead", "tr", "ul",
 ))  # fmt: skip
 _HEADINGS = "|".join(f".//h{level}" for level in range(1, 7))
 _ITEM = re.compile(r"<item page=\"\d+\">(.*?)</item>")

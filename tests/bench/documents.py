@@ -130,7 +130,7 @@ def main() -> None:
         "arms": {name: str(_commit(tree)) for name, tree in trees.items()},
         "sums": {name: _sums(documents, name) for name in arms},
         "seconds": _seconds(documents, list(arms)),
-        "skipped": skipped,
+        "skipped": list(dict.fromkeys(skipped)),
         "documents": documents,
     })  # fmt: skip
 
@@ -140,6 +140,8 @@ def _samples(options: argparse.Namespace) -> tuple[list[Sample], list[str]]:
     wanted = [part for part in options.only.split(",") if part]
     samples, skipped = [], []
     for format, entries in _SETS.items():
+        if wanted and format not in wanted and set(wanted) <= set(_SETS):
+            continue
         lacking = missing_program() if format == "pdf" else ""
         for entry in entries:
             try:
