@@ -63,16 +63,17 @@ GENERATORS: Mapping[str, Html] = {
     "SQLite's own": Html("//body", ".//script|.//*[@class='nosearch']|.//*[@id='toc_sub']"),
     "Doxygen": Html(
         "//div[@id='doc-content']",
-        ".//script|.//*[@class='permalink']|.//*[@class='header']//*[@class='summary']",
+        ".//script|.//*[@class='permalink']|.//*[@class='summary' or @class='ingroups']",
     ),
     "texi2any": Html("//body", ".//*[contains(@class, 'header') or contains(@class, 'nav-panel')]"
-                     "|.//a[@class='copiable-link' or @class='copiable-anchor']"),
+                     "|.//a[@class='copiable-link' or @class='copiable-anchor']"
+                     "|.//p[contains(., 'This document was generated on')]"),
     "rustdoc": Html("//main", ".//script|.//button|.//a[@class='anchor' or @class='srclink']"
                     "|.//*[@class='out-of-band' or @class='sub']"),
     "HEVEA": Html("//body", ".//a[img]"),
     "Apache's own": Html("//div[@id='page-content']", ".//a[@class='permalink']|.//div[@id='quickview']"
                          "|.//*[@class='toplang' or @class='bottomlang']"),
-    "groff": Html("//body"),
+    "groff": Html("//body", ".//a[.='prev' or .='next' or .='top']"),
 }  # fmt: skip
 
 _READER = "usr/lib/R/site-library"

@@ -119,7 +119,6 @@ def table_rows(table: Any) -> Iterator[Row]:
     if table.xpath(".//table") or table.get("role") == "presentation":
         return
     lines = table.xpath("./tr|./thead/tr|./tbody/tr|./tfoot/tr")
-    grid = _grid(lines)
     count = 0
     for line in lines:
         if not len(line) or any(cell.tag != "th" for cell in line if isinstance(cell.tag, str)):
@@ -127,6 +126,7 @@ def table_rows(table: Any) -> Iterator[Row]:
         count += 1
     if not count or count == len(lines):
         return
+    grid = _grid(lines, count)
     for line in grid[count:]:
         cells = list(line)
         names = [_names(grid[:count], at) for at in range(len(cells))]
@@ -139,7 +139,7 @@ def _content(page: Any, where: Html) -> Any:
     for node in content.xpath(where.without) if where.without else ():
         if node.getparent() is not None:
             node.drop_tree()
-    for node in content.xpath(".//script|.//style|.//head|.//template|.//noscript"):
+    for node in content.xpath(".//script|.//style|.//head|.//template|.//noscript|.//svg"):
         node.drop_tree()
     return content
 
@@ -155,8 +155,8 @@ def _pieces(node: Any) -> Iterator[str]:
     yield around
 
 
-def _grid(lines: Sequence[Any]) -> list[list[str]]:
-    """The cells of each line, those that span several lines in each of them, `th` in each column too."""
+def _grid(lines: Sequence[Any], headers: int) -> list[list[str]]:
+    """The cells of each line, those that span several lines in each; wide headers name every column."""
     grid: list[dict[int, str]] = [{} for _ in lines]
     for at, line in enumerate(lines):
         column = 0
@@ -164,7 +164,7 @@ def _grid(lines: Sequence[Any]) -> list[list[str]]:
             while column in grid[at]:
                 column += 1
             wide, high = _span(cell, "colspan"), _span(cell, "rowspan")
-            filled = wide if cell.tag == "th" else 1
+            filled = wide if at < headers else 1
             for below in range(at, min(at + high, len(lines))):
                 grid[below].update(dict.fromkeys(range(column, column + wide), ""))
                 grid[below].update(dict.fromkeys(range(column, column + filled), shown(cell)))
