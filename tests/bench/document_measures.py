@@ -31,7 +31,7 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _PAGE_NUMBER = re.compile(r"\d+|\b[ivxl]+\b")
 # lines that a wrapped heading may take
 _HEADING_LINES = 3
-_EDGE_LINES, _HEAD_PAGES = 2, 3
+_EDGE_LINES, _HEAD_PAGES = 3, 3
 _GRAM = 3
 # a page is as good as the best one when it holds nine tenths of what that one holds
 _AS_GOOD = 0.9
@@ -95,22 +95,18 @@ def word_recall(truth: str, text: str, shown: int = 12) -> Share:
     return Share(total - lost, total, tuple(word for word, _ in missed.most_common(shown)))
 
 
-def body_of(pages: Sequence[str]) -> str:
-    """The text of pages without running heads, feet and page numbers.
+def body_of(pages: Sequence[str], layouts: Sequence[str]) -> str:
+    """The text of pages without running heads, feet, page numbers and column names told anew.
 
-    Such is a line among the first or last two of at least three pages, numbers aside.
+    `layouts` are the same pages with each line as wide as it is printed. What is among the first or last
+    three of them on at least three pages, numbers aside, is left out where `pages` have it, also in parts.
     """
-    lines = [[line for line in page.splitlines() if line.strip()] for page in pages]
-    counts = Counter(key for page in lines for key in {_edge_key(line) for line in _edges(page)})
-    repeated = {key for key, count in counts.items() if count >= _HEAD_PAGES}
+    edges = [{_edge_key(line) for line in _edges(layout)} for layout in layouts]
+    counts = Counter(key for page in edges for key in page if key)
     kept = []
-    for page in lines:
-        last = len(page) - _EDGE_LINES
-        kept.append("\n".join(
-            line
-            for at, line in enumerate(page)
-            if _EDGE_LINES <= at < last or _edge_key(line) not in repeated
-        ))  # fmt: skip
+    for page, keys in zip(pages, edges, strict=True):
+        running = [key for key in keys if counts[key] >= _HEAD_PAGES]
+        kept += [line for line in page.splitlines() if not _take(_edge_key(line), running)]
     return "\n".join(kept)
 
 
@@ -192,8 +188,18 @@ def _most(text: str) -> Counter[str]:
     return words(text) | words(joined) | words(_HYPHEN.sub("", joined))
 
 
-def _edges(lines: Sequence[str]) -> Sequence[str]:
+def _edges(page: str) -> Sequence[str]:
+    lines = [line for line in page.splitlines() if line.strip()]
     return [*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:]]
+
+
+def _take(part: str, running: list[str]) -> bool:
+    """Whether a running line has that part, which is taken from it."""
+    for at, line in enumerate(running):
+        if part and part in line:
+            running[at] = line.replace(part, " ", 1)
+            return True
+    return False
 
 
 def _edge_key(line: str) -> str:

@@ -58,14 +58,14 @@ def missing_program() -> str:
 
 def read_pdf(path: Path, tables: Sequence[Path]) -> Truth:
     """Words, pages and outline of a PDF; rows from other files of its package."""
-    pages = tuple(_run("pdftotext", "-enc", "UTF-8", str(path), "-").split("\f")[:-1])
+    pages = _pages(path)
     text = "\n".join(pages)
     outline = _ITEM.findall(_run("pdftohtml", "-xml", "-i", "-l", "1", "-stdout", str(path)))
     inside = squeezed(text)
     known = [_unescaped(title) for title in outline]
     headings = tuple(title for title in known if title.strip() and squeezed(title) in inside)
     rows = [row for table in tables for row in _rows_of(table) if _is_inside(row, inside)]
-    return Truth(body_of(pages), headings, tuple(_sampled(rows)), pages)
+    return Truth(body_of(pages, _pages(path, "-layout")), headings, tuple(_sampled(rows)), pages)
 
 
 def read_html(data: bytes, generator: str) -> Truth:
@@ -234,6 +234,11 @@ def _is_inside(row: Row, text: str) -> bool:
 
 def _sampled(rows: Sequence[Row]) -> list[Row]:
     return list(islice(rows, 0, None, max(1, -(-len(rows) // MOST_ROWS))))
+
+
+def _pages(path: Path, *options: str) -> tuple[str, ...]:
+    text = _run("pdftotext", "-enc", "UTF-8", *options, str(path), "-")
+    return tuple(text.split("\f")[:-1])
 
 
 def _unescaped(text: str) -> str:

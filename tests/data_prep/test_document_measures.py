@@ -78,13 +78,13 @@ def test_word_recall_misses_glued_and_torn_words(truth: str, text: str, missed: 
 
 
 def test_body_of_pages_leaves_out_running_heads_and_page_numbers() -> None:
-    pages = [
-        f"Lamp manual\nFirst of {at}\nBody {word}\nLast\n{at}" for at, word in enumerate("abcd")
-    ]
-    body = body_of(pages)
-    assert "Lamp manual" not in body
-    assert "Body c" in body
-    assert "Lamp manual" in body_of(pages[:2])  # twice is no habit
+    pages = [f"Lamp manual\nBody {word}\nLamp manual\nACME\n{at}" for at, word in enumerate("abcd")]
+    layouts = [f"  Lamp manual\nBody {w}\nmore\nand\nACME     {at}" for at, w in enumerate("abcd")]
+    body = body_of(pages, layouts)
+    assert (
+        body == "Body a\nLamp manual\nBody b\nLamp manual\nBody c\nLamp manual\nBody d\nLamp manual"
+    )
+    assert body_of(pages[:2], layouts[:2]) == "\n".join(pages[:2])  # twice is no habit
 
 
 @pytest.mark.parametrize(("heading", "same"), [
