@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -21,43 +22,63 @@ class Tree:
     def __init__(self) -> None:
         from cluster.embedder import Embedder
         from cluster.models import embedder_path
-        from cluster.settings import ChunkSettings, IngestSettings, ModelSettings
-        from data_prep.corpus.chunk import Chunker
+        from cluster.settings import IngestSettings, ModelSettings
+        from data_prep.documents.parse import parse_bytes
 
         embedder = Embedder(embedder_path(ModelSettings()))
-        tokens, longest = embedder.tokenizer(), embedder.max_tokens
-        self._chunker: Any = Chunker(tokens, longest, ChunkSettings(), "bench")
-        self._pdf_parser = IngestSettings().pdf_parser
+        self._split = _splitter(embedder.tokenizer(), embedder.max_tokens)
+        known = signature(parse_bytes).parameters
+        options = {"pdf_parser": getattr(IngestSettings(), "pdf_parser", "")}
+        self._options: Any = {name: value for name, value in options.items() if name in known}
 
-    def load(self, data: bytes, named: str) -> None:
+    def load(self, data: bytes, named: Any) -> None:
         """Load the libraries of a format."""
         from data_prep.documents.parse import prepare
 
-        prepare(data, named, self._pdf_parser)  # type: ignore[arg-type]
+        prepare(data, named, **self._options)
 
-    def chunks(self, path: Path, data: bytes, named: str) -> dict[str, Any]:
+    def chunks(self, path: Path, data: bytes, named: Any) -> dict[str, Any]:
         """Title, chunks and notices; ParseError as a `reason`."""
         from cluster.records import Document
         from data_prep.documents.formats.parsed import ParseError
         from data_prep.documents.parse import parse_bytes
 
         try:
-            parsed: Any = parse_bytes(data, named, self._pdf_parser)  # type: ignore[arg-type]
+            parsed: Any = parse_bytes(data, named, **self._options)
         except ParseError as error:
             return {"reason": str(error), "title": "", "chunks": [], "notices": []}
-        title = self._title(" ".join(parsed.title.split())[:300], path.name)
+        title = _title(" ".join(parsed.title.split())[:300], path.name)
         document = Document(path.name, path.as_uri(), title, parsed.text, "", parsed.pages)
-        chunks = self._chunker.split(document, parsed.markdown, parsed.separate)
+        chunks = self._split(document, parsed)
         notices = [notice.text for notice in getattr(parsed, "notices", ())]
         return {"reason": "", "title": title, "chunks": chunks, "notices": notices}
 
-    def _title(self, title: str, name: str) -> str:
-        try:
-            from data_prep.documents.formats.titles import usable_title
-        except ImportError:
-            return title
-        usable: Callable[[str, str], str] = usable_title
-        return usable(title, name)
+
+def _splitter(tokenizer: Any, longest: int) -> Callable[[Any, Any], list[Any]]:
+    """Chunks of a document and what was parsed, cut where the parser runs or by the chunker itself."""
+    from cluster.settings import ChunkSettings
+    from data_prep.corpus import chunk
+
+    chunker: Any = chunk.Chunker
+    try:
+        from data_prep.documents.cutting import Cutting, cutting_from
+    except ImportError:
+        old = chunker(tokenizer, longest, ChunkSettings(), "bench")
+        return lambda document, parsed: old.split(document, parsed.markdown, parsed.separate)
+    task = Cutting(
+        embedder="bench", tokenizer=tokenizer.to_str(), max_tokens=longest, settings=ChunkSettings()
+    )
+    cut, new = cutting_from(task.to_json()), chunker("bench")
+    return lambda document, parsed: new.chunks(document, cut(parsed).spans)
+
+
+def _title(title: str, name: str) -> str:
+    try:
+        from data_prep.documents.formats.titles import usable_title
+    except ImportError:
+        return title
+    usable: Callable[[str, str], str] = usable_title
+    return usable(title, name)
 
 
 def main() -> None:
