@@ -15,7 +15,8 @@ from typing import Any
 Chunks = Sequence[Mapping[str, Any]]
 SECTION_MARK = " > "
 _WORD = re.compile(r"[^\W\d_]{4,}")
-_TOKEN = re.compile(r"\w+")
+# not \w, which ends at the signs that Burmese or Thai words are full of
+_TOKEN = re.compile(r"[^\s!-/:-@\[-`{-~]+")
 _LINE_END_HYPHEN = re.compile(r"(\w)[-\u2010\u00ad][ \t]*\n\s*(\w)")
 _BROKEN_WORD = re.compile(r"([^\W\d_]+)[-\u2010\u00ad][ \t]*\n\s*([^\W\d_]+)")
 _HYPHEN = re.compile(r"(?<=\w)[-\u2010\u00ad\u200b](?=\w)")
@@ -32,7 +33,6 @@ _PAGE_NUMBER = re.compile(r"\d+|\b[ivxl]+\b")
 # lines that a wrapped heading may take
 _HEADING_LINES = 3
 _EDGE_LINES, _HEAD_PAGES = 3, 3
-_GRAM = 3
 # a page is as good as the best one when it holds nine tenths of what that one holds
 _AS_GOOD = 0.9
 _FEWEST_GRAMS = 5
@@ -106,8 +106,8 @@ def body_of(pages: Sequence[str], layouts: Sequence[str]) -> str:
     kept = []
     for page, keys in zip(pages, edges, strict=True):
         running = [key for key in keys if counts[key] >= _HEAD_PAGES]
-        kept += [line for line in page.splitlines() if not _take(_edge_key(line), running)]
-    return "\n".join(kept)
+        kept.append(_without(page.splitlines(), running))
+    return "\n".join(line for lines in kept for line in lines)
 
 
 def heading_key(heading: str) -> str:
@@ -157,21 +157,22 @@ def squeezed(text: str) -> str:
 
 
 def pages_right(chunks: Chunks, pages: Sequence[str]) -> dict[str, Any]:
-    """Chunks whose page holds most of their words in a row; of the wrong ones those one too low.
+    """Chunks whose page holds most of their text; of the wrong ones those one too low.
 
-    `pages` are the texts of pages 1, 2, ... by another program. Chunks with too little in common with any
-    page are `unjudged`.
+    `pages` are the texts of pages 1, 2, ... by another program. Three words in a row count where one page
+    alone has them, by the letters of the middle one. Chunks with too few of them are `unjudged`.
     """
-    grams = [_grams(page) for page in pages]
+    counts = Counter(gram for page in pages for gram in _grams(page))
+    own = [{gram for gram in _grams(page) if counts[gram] == 1} for page in pages]
     right = low = unjudged = 0
     for chunk in chunks:
-        own = _grams(chunk["text"])
-        shared = [len(own & page) for page in grams]
-        best = max(shared, default=0)
-        if best < _FEWEST_GRAMS or chunk["page"] is None:
+        grams = _grams(chunk["text"])
+        shared = [grams & page for page in own]
+        if sum(map(len, shared)) < _FEWEST_GRAMS or chunk["page"] is None:
             unjudged += 1
             continue
-        good = [at for at, count in enumerate(shared, 1) if count >= _AS_GOOD * best]
+        letters = [sum(len(word) for _, word, _ in found) for found in shared]
+        good = [at for at, count in enumerate(letters, 1) if count >= _AS_GOOD * max(letters)]
         right += chunk["page"] in good
         low += chunk["page"] not in good and chunk["page"] + 1 in good
     return {"found": right, "total": len(chunks) - unjudged, "low": low, "unjudged": unjudged}
@@ -191,6 +192,13 @@ def _most(text: str) -> Counter[str]:
 def _edges(page: str) -> Sequence[str]:
     lines = [line for line in page.splitlines() if line.strip()]
     return [*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:]]
+
+
+def _without(lines: Sequence[str], running: list[str]) -> list[str]:
+    """Lines that are no part of a running one; long parts are looked for first."""
+    order = sorted(range(len(lines)), key=lambda at: -len(lines[at]))
+    taken = {at for at in order if _take(_edge_key(lines[at]), running)}
+    return [line for at, line in enumerate(lines) if at not in taken]
 
 
 def _take(part: str, running: list[str]) -> bool:
@@ -221,6 +229,6 @@ def _holds(text: str, paragraphs: Sequence[str], row: Row) -> bool:
     return any(all(any(way in part for way in ways) for ways in cells) for part in paragraphs)
 
 
-def _grams(text: str) -> set[tuple[str, ...]]:
+def _grams(text: str) -> set[tuple[str, str, str]]:
     tokens = _TOKEN.findall(plain(text))
-    return {tuple(tokens[at : at + _GRAM]) for at in range(len(tokens) - _GRAM + 1)}
+    return set(zip(tokens, tokens[1:], tokens[2:], strict=False))
