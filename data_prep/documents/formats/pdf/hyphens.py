@@ -16,7 +16,55 @@ _SOFT = "\u00ad"
 _MIN_PART = 3
 # second parts of English compounds that need not stand alone elsewhere in a document
 _COMPOUND = frozenset(
-    ["based", "free", "term", "like", "level", "time", "only", "type", "wide", "side", "up", "down", "in", "out", "off", "on", "end", "line", "point", "size", "scale", "made", "ready", "proof", "friendly", "specific", "related", "driven", "defined", "known", "oriented", "aware", "safe", "year", "day", "hour", "week", "month", "quality", "speed", "order", "class", "grade", "house", "party", "way", "step"]
+    [
+        "based",
+        "free",
+        "term",
+        "like",
+        "level",
+        "time",
+        "only",
+        "type",
+        "wide",
+        "side",
+        "up",
+        "down",
+        "in",
+        "out",
+        "off",
+        "on",
+        "end",
+        "line",
+        "point",
+        "size",
+        "scale",
+        "made",
+        "ready",
+        "proof",
+        "friendly",
+        "specific",
+        "related",
+        "driven",
+        "defined",
+        "known",
+        "oriented",
+        "aware",
+        "safe",
+        "year",
+        "day",
+        "hour",
+        "week",
+        "month",
+        "quality",
+        "speed",
+        "order",
+        "class",
+        "grade",
+        "house",
+        "party",
+        "way",
+        "step",
+    ]
 )
 _NO_BLANK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]")
 
@@ -72,9 +120,6 @@ def _goes_on(text: str, line: str) -> bool:
     if not url or len(url[0]) < 12:
         return False
     rest = line.split(" ", 1)[0]
-    return (
-        (url[0][-1] in "/-_=&?%#.~"
-        and rest[:1].isalnum()
-        and url[0][-1] != ".")
-        or bool(_URL_REST.fullmatch(rest.rstrip(".,;)]")) and not rest[:1].isupper())
+    return (url[0][-1] in "/-_=&?%#.~" and rest[:1].isalnum() and url[0][-1] != ".") or bool(
+        _URL_REST.fullmatch(rest.rstrip(".,;)]")) and not rest[:1].isupper()
     )

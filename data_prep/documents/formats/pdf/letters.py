@@ -18,9 +18,9 @@ _PRIVATE = {
     **{0xF761 + letter: chr(ord("A") + letter) for letter in range(26)},
     **dict.fromkeys((0xF0B7, 0xF0A7, 0xF0A8, 0xF06C, 0xF06E, 0xF076, 0xF0D8, 0xF0FC), "•"),
 }
+_SOFT_HYPHEN = "\u00ad"
 _LETTERS = {**_LIGATURES, **_PRIVATE, 0xA0: " ", 0x200B: "", 0xFEFF: "", 0x2060: ""}
 _GARBAGE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff\ufff0-\uffff]")
-_ORDINARY = re.compile(r"[ -~\xa1-\u02ff\u0370-\u1fff]*")
 _COMMON = frozenset("etaoinsr")  # over half of the letters in every language of the Latin script
 _MIN_LETTERS = 250
 _MIN_COMMON = 0.37
@@ -31,7 +31,8 @@ def readable(run: str) -> str:
     """A run of characters without those that are no text, ligatures taken apart."""
     if run.isascii() and run.isprintable():
         return run
-    return _GARBAGE.sub("", run.translate(_LETTERS))
+    text = run[:-1].replace(_SOFT_HYPHEN, "") + run[-1:]
+    return _GARBAGE.sub("", text.translate(_LETTERS))
 
 
 def is_garbage(texts: list[str], letters: int, bad: int) -> bool:

@@ -21,6 +21,9 @@ class Piece:
     size: float
     bold: bool = False
     mono: bool = False
+    letters: int = 0  # how many are set in `size`
+    others: int = 0  # and how many in another one
+    lead: int = 0  # characters of a bold beginning that is followed by other text
 
     @property
     def style(self) -> tuple[float, bool]:
@@ -35,6 +38,7 @@ class Line:
     pieces: list[Piece]
     left: float = 0.0
     right: float = 0.0
+    leading: float = 0.0  # from line to line of a paragraph there; 0 where that cannot be told
 
     @property
     def text(self) -> str:
