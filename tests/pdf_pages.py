@@ -52,7 +52,7 @@ class Sheet:
         state = "/Yes" if checked else "/Off"
         self.annotations.append(
             f"<< /Type /Annot /Subtype /Widget /FT /Btn /T ({name}) /V {state} /AS {state} "
-            f"/AP << /N << /Yes 1 0 R /Off 1 0 R >> >> /Rect [{x} {y} {x + 10} {y + 10}] >>"
+            f"/AP << /N << /Yes STATE /Off STATE >> >> /Rect [{x} {y} {x + 10} {y + 10}] >>"
         )
         return self
 
@@ -83,7 +83,10 @@ def drawn_pdf(
     tree = add("")
     pages, fields = [], []
     for sheet in sheets:
-        notes = [add(note) for note in sheet.annotations]
+        drawn = add(
+            "<< /Type /XObject /Subtype /Form /BBox [0 0 10 10] /Length 0 >>\nstream\n\nendstream"
+        )
+        notes = [add(note.replace("STATE", f"{drawn} 0 R")) for note in sheet.annotations]
         fields += [n for n, note in zip(notes, sheet.annotations, strict=True) if "/Widget" in note]
         stream = "\n".join(sheet.content)
         content = add(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")

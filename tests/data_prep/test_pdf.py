@@ -66,7 +66,7 @@ def test_running_heads_and_page_numbers_go_and_the_sentence_runs_over_the_page()
     sheets = [
         Sheet()
         .text(72, 760, "Harbour Handbook - internal")
-        .lines(700, [f"Section {n} says this.", *PROSE[:2], f"and so tide {n} goes on and on and on and on until it"])
+        .lines(700, [f"Section {n} says it.", *PROSE[:2], f"so tide {n} goes on and on and on until it"])
         .text(290, 30, f"- {n} -")
         for n in range(1, 5)
     ]  # fmt: skip
@@ -74,7 +74,7 @@ def test_running_heads_and_page_numbers_go_and_the_sentence_runs_over_the_page()
     document = parse_pdf(drawn_pdf(sheets))
     assert "Harbour Handbook" not in document.text
     assert "- 2 -" not in document.text
-    assert "goes on and on and on and on until it meets rock 2 and says this." in document.text
+    assert "goes on and on and on until it meets rock 2 and says it." in document.text
     assert page_at(document, "meets rock 2") == 2
     assert page_at(document, "Section 3") == 3
 

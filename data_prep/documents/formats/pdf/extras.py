@@ -106,7 +106,9 @@ class Annotations:
             return ""
         kind = raw.FPDFAnnot_GetFormFieldType(self._form, annotation)
         if kind in (raw.FPDF_FORMFIELD_CHECKBOX, raw.FPDF_FORMFIELD_RADIOBUTTON):
-            return "[x]" if raw.FPDFAnnot_IsChecked(self._form, annotation) else "[ ]"
+            state = _string(raw, annotation, b"AS")
+            checked = state != "Off" if state else raw.FPDFAnnot_IsChecked(self._form, annotation)
+            return "[x]" if checked else "[ ]"
         if kind in (raw.FPDF_FORMFIELD_PUSHBUTTON, raw.FPDF_FORMFIELD_SIGNATURE):
             return ""
         if (

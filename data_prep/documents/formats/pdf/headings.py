@@ -16,6 +16,9 @@ _CAPTION = re.compile(
     r"(figure|fig\.|table|listing|example|abbildung|abb\.|tabelle|tab\.|tableau)\s*[\dA-Z]+[.\d-]*[:. ]",
     re.I,
 )
+_NUMBER = re.compile(
+    r"(chapter|part|appendix|section)?\s*[\dA-Z]{1,3}([.-]\d+)*[.:]?", re.IGNORECASE
+)
 _MAX_LINES = 4
 _MAX_CHARS = 160
 _MAX_LEVEL = 6
@@ -96,6 +99,7 @@ class Headings:
         style = lines[0].style
         if (
             len(lines) > _MAX_LINES
+            or _is_table_head(placed, start)
             or not _looks_like_one(text)
             or lines[0].mono
             or _CAPTION.match(text)
@@ -186,6 +190,18 @@ def _looks_like_one(text: str) -> bool:
         len(text) <= _MAX_CHARS and letters >= 2 and letters * 2 >= len(text.replace(" ", ""))
         and text[-1] not in ".,;:" and not (ITEM.match(text) and not text[0].isalnum())
     )  # fmt: skip
+
+
+def _is_table_head(placed: Sequence[Placed], start: int) -> bool:
+    """Whether a line is cells, or stands over cells and not at the left."""
+    line = placed[start].line
+    if len(line.pieces) > 2 or (
+        len(line.pieces) == 2 and not _NUMBER.fullmatch(line.pieces[0].text)
+    ):
+        return True
+    below = placed[start + 1].line if start + 1 < len(placed) else None
+    inside = line.x0 > line.left + 0.25 * (line.right - line.left)
+    return below is not None and inside and len(below.pieces) > 1
 
 
 def _may_go_on(line: Line) -> bool:

@@ -12,6 +12,7 @@ from data_prep.documents.formats.pdf.shapes import Line, Piece
 
 _MIN_ROWS = 3
 _MAX_SINGLES = 2  # lines of one piece between rows: labels of groups, cells of two lines
+_MAX_HEADS = 3
 _MAX_GAP = 3.6  # between lines, of the font's size
 _MAX_CELL = 90
 _STRAY = 0.12  # share of lines that may cross a gutter
@@ -64,12 +65,29 @@ def find_tables(
     while at < len(lines):
         end = _run(lines, is_free, at)
         table = _table(lines[at:end], page) if end - at >= _MIN_ROWS else None
+        if table is not None:
+            _take_heads(table, found, page)
         if table is None:
             found.extend(lines[at : max(end, at + 1)])
         else:
             found.append(table)
         at = max(end, at + 1)
     return found
+
+
+def _take_heads(table: Table, found: list[Line | Table], page: int) -> None:
+    """Move lines right above a table that stand over its columns, but not the first, into it."""
+    for _ in range(_MAX_HEADS):
+        above = found[-1] if found else None
+        if not isinstance(above, Line) or len(above.pieces) > 2 or len(above.text) > _MAX_CELL:
+            return
+        gap = above.y - table.lines[0].y
+        if not (0 < gap < 2.4 * above.size and above.x0 > table.columns[0][1] and above.y > 0):
+            return
+        found.pop()
+        table.rows.insert(0, _cells(above, table.columns))
+        table.lines.insert(0, above)
+        table.pages.insert(0, page)
 
 
 def _continue(lines: Sequence[Line], page: int, is_free: Sequence[bool], table: Table) -> int:
