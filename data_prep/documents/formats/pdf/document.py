@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from data_prep.documents.formats.parsed import Notice, Parsed, ParseError, clean
-from data_prep.documents.formats.pdf.columns import regions
-from data_prep.documents.formats.pdf.extras import attachments, metadata_title, outline
 from data_prep.documents.formats.pdf.flow import Placed, make_blocks, mark_contents
 from data_prep.documents.formats.pdf.furniture import remove_furniture
 from data_prep.documents.formats.pdf.header_rows import finish
-from data_prep.documents.formats.pdf.headings import Headings, OutlineEntry, body_size
+from data_prep.documents.formats.pdf.headings import Headings, body_size
 from data_prep.documents.formats.pdf.hyphens import Hyphens
-from data_prep.documents.formats.pdf.lines import make_lines
-from data_prep.documents.formats.pdf.reader import opened, read_pages
-from data_prep.documents.formats.pdf.shapes import Line, Page, Piece
+from data_prep.documents.formats.pdf.page.columns import regions
+from data_prep.documents.formats.pdf.page.extras import attachments, metadata_title, outline
+from data_prep.documents.formats.pdf.page.lines import make_lines
+from data_prep.documents.formats.pdf.page.reader import opened, read_pages
+from data_prep.documents.formats.pdf.page.shapes import Line, OutlineEntry, Page, Piece
 from data_prep.documents.formats.pdf.tables import Table, find_tables, join_marks
 from data_prep.documents.formats.pdf.text import write
 from data_prep.documents.formats.pdf.titles import is_placeholder, largest_line
@@ -44,7 +44,7 @@ def parse_pdf(data: bytes) -> Parsed:
     remove_furniture(pages)
     text, offsets, largest = _write(pages, entries)
     if is_placeholder(title):
-        title = largest
+        title = "" if is_placeholder(largest) else largest
     return Parsed(title, text, offsets, {"pages": len(read)}, markdown=True, notices=notices)
 
 

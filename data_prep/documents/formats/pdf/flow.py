@@ -5,12 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from data_prep.documents.formats.pdf.shapes import Line
+from data_prep.documents.formats.pdf.page.shapes import Line
 from data_prep.documents.formats.pdf.tables import Table
 
 ITEM = re.compile(r"([•▪●○◦‣∙·–—*+-]|\(?(\d{1,3}|[a-zA-Z]|[ivx]{1,5})[.)]|\[\d{1,3}\])\s")
 _PAGE_NUMBER = re.compile(r"(?:[A-Z\d]{1,4}[-–.])?(?:\d{1,4}|[ivxlc]{1,6})$")
 _DOTS = " .․‥…·"
+_NUMBERED = re.compile(
+    r"(?:chapter|part|appendix|section|kapitel)?\s*[\dA-Z]{1,3}(?:[.]\d+)*[.:]?\s", re.IGNORECASE
+)
 _CONTENTS_PAGE = 4  # lines with leaders on a page
 _MIN_DOTS = 4  # before a page number; twice as many where there is none
 _ENDS = re.compile(r"[.!?:;。！？][\"'”’)\]»]*$")
@@ -62,12 +65,22 @@ def mark_contents(placed: Sequence[Placed]) -> None:
     for item in placed:
         text = item.line.text
         item.contents = len(without_leader(text)) < len(text.rstrip())
-    if sum(item.contents for item in placed) >= _CONTENTS_PAGE:
+    if sum(item.contents for item in placed) >= _CONTENTS_PAGE or _lists_pages(placed):
         for item in placed:
-            last = item.line.pieces[-1].text
-            if len(item.line.pieces) > 1 and _PAGE_NUMBER.fullmatch(last):
+            if len(item.line.pieces) > 1 and _PAGE_NUMBER.fullmatch(item.line.pieces[-1].text):
                 item.line.pieces.pop()
                 item.contents = True
+
+
+def _lists_pages(placed: Sequence[Placed]) -> bool:
+    """Whether lines are numbered titles, far from which pages stand that never go back."""
+    lines = [item.line for item in placed if len(item.line.pieces) > 1]
+    pages = [int(line.pieces[-1].text) for line in lines if line.pieces[-1].text.isdecimal()]
+    numbered = sum(bool(_NUMBERED.match(line.text)) for line in lines)
+    return (
+        len(pages) > _CONTENTS_PAGE and len(pages) > 0.8 * len(lines) and pages == sorted(pages)
+        and numbered > 0.6 * len(lines)
+    )  # fmt: skip
 
 
 def make_blocks(items: Iterable[Placed | Table], body: float, with_code: bool) -> list[Block]:

@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from data_prep.documents.formats.pdf.lines import make_lines
-from data_prep.documents.formats.pdf.shapes import Line, Page
+from data_prep.documents.formats.pdf.page.lines import make_lines
+from data_prep.documents.formats.pdf.page.shapes import Line, Page
 
 _EDGE_LINES = 3
 _EDGE = 0.16  # of the page's height

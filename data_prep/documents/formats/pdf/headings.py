@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from data_prep.documents.formats.pdf.flow import ITEM, Placed
-from data_prep.documents.formats.pdf.shapes import Line
+from data_prep.documents.formats.pdf.page.shapes import Line, OutlineEntry
 
 _LETTERS = re.compile(r"[\W_]+")
 _NUMBERING = re.compile(
@@ -26,8 +26,6 @@ _LARGER = 1.12
 _MAX_SHARE = 0.15  # of a document's letters in one style: more is no style of headings
 
 Style = tuple[float, bool]
-OutlineEntry = tuple[str, int, int]
-"""(title, level from 1, page)."""
 
 
 def body_size(lines: Iterable[Line]) -> float:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from data_prep.documents.formats.pdf.shapes import Line, Piece
+from data_prep.documents.formats.pdf.page.shapes import Line, Piece
 
 _MIN_ROWS = 3
 _MAX_SINGLES = 2  # lines of one piece between rows: labels of groups, cells of two lines

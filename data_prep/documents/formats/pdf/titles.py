@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from data_prep.documents.formats.pdf.shapes import Line
+from data_prep.documents.formats.pdf.page.shapes import Line
 
 _PLACEHOLDER = re.compile(
     r"untitled.*|unbenannt.*|sans titre.*|sin título.*|senza titolo.*|no ?title|title|titel|titre"

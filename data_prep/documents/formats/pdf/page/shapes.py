@@ -10,6 +10,10 @@ Rule = tuple[float, float, float, float]
 """A straight line, or the edge of a box: x0, y0, x1, y1 with x0 <= x1 and y0 <= y1."""
 
 
+OutlineEntry = tuple[str, int, int]
+"""(title, level from 1, page)."""
+
+
 @dataclass(slots=True)
 class Piece:
     """Words that follow each other with ordinary gaps: a line, or a cell of one."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from data_prep.documents.formats.parsed import Notice
-from data_prep.documents.formats.pdf.headings import OutlineEntry
-from data_prep.documents.formats.pdf.words import Font, Word
+from data_prep.documents.formats.pdf.page.shapes import OutlineEntry
+from data_prep.documents.formats.pdf.page.words import Font, Word
 
 _MAX_ENTRIES = 20_000
 _MAX_DEPTH = 12

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import atan2, hypot, pi
 from typing import Any
 
-from data_prep.documents.formats.pdf.letters import readable
+from data_prep.documents.formats.pdf.page.letters import readable
 
 _RUN = re.compile(r"[^\s\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
 _HYPHENS = str.maketrans({"\x02": "-", "\ufffe": "-"})

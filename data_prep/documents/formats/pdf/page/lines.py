@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from data_prep.documents.formats.pdf.shapes import Line, Piece
-from data_prep.documents.formats.pdf.words import Word
+from data_prep.documents.formats.pdf.page.shapes import Line, Piece
+from data_prep.documents.formats.pdf.page.words import Word
 
 _WIDE_GAP = 0.9  # of the font's size
 _BACK = 0.35

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
-from data_prep.documents.formats.pdf.shapes import Piece, Rule
+from data_prep.documents.formats.pdf.page.shapes import Piece, Rule
 
 _MAX_DEPTH = 4
 _MAX_CANDIDATES = 12
