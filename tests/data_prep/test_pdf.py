@@ -210,6 +210,13 @@ def test_title_is_the_largest_line_where_the_document_has_a_placeholder(
     assert parse_pdf(drawn_pdf([sheet], title=title)).title == taken
 
 
+def test_accents_drawn_before_their_letters_are_put_on_them() -> None:
+    text = text_of(
+        Sheet().lines(700, ["The Universit\xa8at of Osnabr\xa8uck met; it\xb4s not a r\xb4ole."])
+    )
+    assert text == "The Universität of Osnabrück met; it´s not a róle."
+
+
 def test_title_is_empty_where_nothing_stands_out() -> None:
     assert parse_pdf(drawn_pdf([Sheet().lines(700, PROSE)], title="untitled")).title == ""
 

@@ -7,6 +7,7 @@ crosses. Too few rows, sentences in the cells of one line, or a contents list: n
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from data_prep.documents.formats.pdf.page.shapes import Line, Piece
 
@@ -85,9 +86,9 @@ def _take_heads(table: Table, found: list[Line | Table], page: int) -> None:
         if not (0 < gap < 2.4 * above.size and above.x0 > table.columns[0][1] and above.y > 0):
             return
         found.pop()
-        table.rows.insert(0, _cells(above, table.columns))
-        table.lines.insert(0, above)
-        table.pages.insert(0, page)
+        table.rows[:0] = [_cells(above, table.columns)]
+        table.lines[:0] = [above]
+        table.pages[:0] = [page]
 
 
 def _continue(lines: Sequence[Line], page: int, is_free: Sequence[bool], table: Table) -> int:
@@ -135,7 +136,7 @@ def _table(lines: Sequence[Line], page: int) -> Table | None:
         len({place[0] for piece in line.pieces if (place := _columns_of(piece, columns))}) > 1
         for line in rows
     )
-    if fits < len(rows) * 0.7:
+    if fits < len(rows) * 0.7 or _flows([_cells(line, columns)[0] for line in rows]):
         return None
     table = Table(columns)
     _fill(table, lines, page)
@@ -146,6 +147,16 @@ def _is_tabular(rows: Sequence[Line]) -> bool:
     """Cells are shorter than sentences, by far most of them."""
     cells = [piece.text for line in rows for piece in line.pieces]
     return sum(len(cell) <= _MAX_CELL for cell in cells) >= len(cells) * 0.9
+
+
+def _flows(cells: Sequence[str]) -> bool:
+    """Whether the first cells of lines are a text that runs on from one to the next."""
+    follow = [
+        b[:1].islower() and len(a.split()) > 2 and a[-1] not in ".:;"
+        for a, b in pairwise(cells)
+        if a and b
+    ]
+    return sum(follow) > max(1, len(follow) * 0.3)
 
 
 def _find_columns(rows: Sequence[Line]) -> list[tuple[float, float]]:

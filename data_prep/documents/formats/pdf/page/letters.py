@@ -6,7 +6,6 @@ of letters; nothing of these may be indexed.
 
 import re
 import unicodedata
-from collections import Counter
 
 # ligatures of Latin letters; NFC keeps them, and neither words nor embedders know them
 _LIGATURES = {
@@ -21,9 +20,15 @@ _PRIVATE = {
 _SOFT_HYPHEN = "\u00ad"
 _LETTERS = {**_LIGATURES, **_PRIVATE, 0xA0: " ", 0x200B: "", 0xFEFF: "", 0x2060: ""}
 _GARBAGE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffd\ue000-\uf8ff\ufff0-\uffff]")
+# TeX's old fonts draw an accent and then its letter; quotes and code use the same signs elsewhere
+_DRAWN_ACCENT = re.compile(
+    r"(?<=[^\W\d_])[´ˆ˜](?=[aeiouAEIOU])|[¨ˇ](?=[^\W\d_])|(?<=[^\W\d_])˜(?=[nN])"
+)
+_ACCENTS = {"´": "\u0301", "ˆ": "\u0302", "˜": "\u0303", "¨": "\u0308", "ˇ": "\u030c"}
 _COMMON = frozenset("etaoinsr")  # over half of the letters in every language of the Latin script
-_MIN_LETTERS = 250
-_MIN_COMMON = 0.37
+_LATIN_WORD = re.compile(r"[a-z\u00df-\u024f]{4,15}[.,;:]?")
+_MIN_WORDS = 20
+_MIN_COMMON = 0.4
 _BAD_SHARE = 0.3
 
 
@@ -32,25 +37,36 @@ def readable(run: str) -> str:
     if run.isascii() and run.isprintable():
         return run
     text = run[:-1].replace(_SOFT_HYPHEN, "") + run[-1:]
-    return _GARBAGE.sub("", text.translate(_LETTERS))
+    return _GARBAGE.sub("", _accented(text).translate(_LETTERS))
+
+
+def _accented(text: str) -> str:
+    """Text with accents on their letters, where there is such a letter."""
+    if not _DRAWN_ACCENT.search(text):
+        return text
+    parts, at = [], 0
+    for accent in _DRAWN_ACCENT.finditer(text):
+        letter = unicodedata.normalize("NFC", text[accent.end()] + _ACCENTS[accent[0]])
+        if len(letter) == 1:
+            parts += [text[at : accent.start()], letter]
+            at = accent.end() + 1
+    return "".join([*parts, text[at:]])
 
 
 def is_garbage(texts: list[str], letters: int, bad: int) -> bool:
     """Whether a page's text layer says nothing: of `letters` characters `bad` were no text."""
-    return bad > letters * _BAD_SHARE or _is_salad(texts)
+    words = sum(len(word) > 2 and word.isalpha() for text in texts for word in text.split())
+    return (bad > letters * _BAD_SHARE and words < _MIN_WORDS) or _is_salad(texts)
 
 
 def _is_salad(texts: list[str]) -> bool:
-    """Letters of the Latin script whose frequencies are those of no language.
+    """Words of the Latin script whose letters are not those of a language.
 
-    Part numbers and dumps of bytes look so as well: digits among the letters speak against it.
+    Part numbers and dumps of bytes look so as well, but they are no words of letters alone.
     """
-    counts = Counter("".join(texts).lower())
-    latin = {c: n for c, n in counts.items() if c.isalpha() and c < "\u0250"}
-    total = sum(latin.values())
-    digits = sum(n for c, n in counts.items() if c.isdigit())
-    others = sum(n for c, n in counts.items() if c.isalpha()) - total
-    if total < _MIN_LETTERS or digits * 5 > total or others > total:
+    words = {word.casefold() for text in texts for word in text.split()}
+    latin = {word for word in words if _LATIN_WORD.fullmatch(word)}
+    if len(latin) < _MIN_WORDS or len(latin) * 4 < len(words):
         return False
-    common = sum(n for c, n in latin.items() if unicodedata.normalize("NFD", c)[0] in _COMMON)
-    return common < total * _MIN_COMMON
+    letters = [unicodedata.normalize("NFD", letter)[0] for word in latin for letter in word]
+    return sum(letter in _COMMON for letter in letters) < len(letters) * _MIN_COMMON
