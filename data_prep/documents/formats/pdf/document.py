@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from data_prep.documents.formats.parsed import Notice, Parsed, ParseError, clean
-from data_prep.documents.formats.pdf.columns import regions
-from data_prep.documents.formats.pdf.extras import attachments, metadata_title, outline
-from data_prep.documents.formats.pdf.flow import Placed, is_contents, make_blocks
+from data_prep.documents.formats.pdf.flow import Placed, make_blocks, mark_contents
 from data_prep.documents.formats.pdf.furniture import remove_furniture
 from data_prep.documents.formats.pdf.header_rows import finish
-from data_prep.documents.formats.pdf.headings import Headings, OutlineEntry, body_size
+from data_prep.documents.formats.pdf.headings import Headings, body_size
 from data_prep.documents.formats.pdf.hyphens import Hyphens
-from data_prep.documents.formats.pdf.lines import make_lines
-from data_prep.documents.formats.pdf.reader import opened, read_pages
-from data_prep.documents.formats.pdf.shapes import Line, Page, Piece
+from data_prep.documents.formats.pdf.page.columns import regions
+from data_prep.documents.formats.pdf.page.extras import attachments, metadata_title, outline
+from data_prep.documents.formats.pdf.page.lines import make_lines
+from data_prep.documents.formats.pdf.page.reader import opened, read_pages
+from data_prep.documents.formats.pdf.page.shapes import Line, OutlineEntry, Page, Piece
 from data_prep.documents.formats.pdf.tables import Table, find_tables, join_marks
 from data_prep.documents.formats.pdf.text import write
 from data_prep.documents.formats.pdf.titles import is_placeholder, largest_line
@@ -44,7 +44,7 @@ def parse_pdf(data: bytes) -> Parsed:
     remove_furniture(pages)
     text, offsets, largest = _write(pages, entries)
     if is_placeholder(title):
-        title = largest
+        title = "" if is_placeholder(largest) else largest
     return Parsed(title, text, offsets, {"pages": len(read)}, markdown=True, notices=notices)
 
 
@@ -86,6 +86,7 @@ def _write(
     headings = Headings(lines, entries)
     placed = [_placed(page) for page in read]
     for of_page in placed:
+        mark_contents(of_page)
         headings.mark_outline(of_page)
     for of_page in placed:
         headings.mark_fonts(of_page)
@@ -123,10 +124,10 @@ def _with_tables(
     for page, of_page in zip(read, placed, strict=True):
         by_line = {id(item.line): item for item in of_page}
         free = [
-            not (item.level or (with_code and item.line.mono) or is_contents(item.line))
-            for item in of_page
+            not (item.level or (with_code and item.line.mono) or item.contents) for item in of_page
         ]
-        found = find_tables(page.lines, page.page.number, free, before)
+        lines = [item.line for item in of_page]
+        found = find_tables(lines, page.page.number, free, before)
         for item in found:
             items.append(item if isinstance(item, Table) else by_line[id(item)])
             if isinstance(item, Table) and item is not before:

@@ -5,12 +5,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from data_prep.documents.formats.pdf.shapes import Line
+from data_prep.documents.formats.pdf.page.shapes import Line
 from data_prep.documents.formats.pdf.tables import Table
 
 ITEM = re.compile(r"([•▪●○◦‣∙·–—*+-]|\(?(\d{1,3}|[a-zA-Z]|[ivx]{1,5})[.)]|\[\d{1,3}\])\s")
 _PAGE_NUMBER = re.compile(r"(?:[A-Z\d]{1,4}[-–.])?(?:\d{1,4}|[ivxlc]{1,6})$")
 _DOTS = " .․‥…·"
+_NUMBERED = re.compile(
+    r"(?:chapter|part|appendix|section|kapitel)?\s*[\dA-Z]{1,3}(?:[.]\d+)*[.:]?\s", re.IGNORECASE
+)
+_CONTENTS_PAGE = 4  # lines with leaders on a page
 _MIN_DOTS = 4  # before a page number; twice as many where there is none
 _ENDS = re.compile(r"[.!?:;。！？][\"'”’)\]»]*$")
 
@@ -26,6 +30,7 @@ class Placed:
     page: int
     level: int = 0  # of a heading; 0 for other text
     joins: bool = False  # more of the heading above
+    contents: bool = False  # of a table of contents, or of an index with dots
     breaks: bool = False
 
 
@@ -51,11 +56,31 @@ def without_leader(text: str) -> str:
     head = whole[: len(whole) - len(number[0])] if number else whole
     title = head.rstrip(_DOTS)
     dots = sum(2 if sign in "‥…" else 1 for sign in head[len(title) :] if sign != " ")
-    return title if title and dots >= _MIN_DOTS * (1 if number else 2) else text
+    least = 2 * _MIN_DOTS if not number else 2 if " . ." in head[-6:] else _MIN_DOTS
+    return title if title and dots >= least else text
 
 
-def is_contents(line: Line) -> bool:
-    return len(without_leader(line.text)) < len(line.text.rstrip())
+def mark_contents(placed: Sequence[Placed]) -> None:
+    """Tell lines with leaders, and on a page of them also lines that end with a page number."""
+    for item in placed:
+        text = item.line.text
+        item.contents = len(without_leader(text)) < len(text.rstrip())
+    if sum(item.contents for item in placed) >= _CONTENTS_PAGE or _lists_pages(placed):
+        for item in placed:
+            if len(item.line.pieces) > 1 and _PAGE_NUMBER.fullmatch(item.line.pieces[-1].text):
+                item.line.pieces.pop()
+                item.contents = True
+
+
+def _lists_pages(placed: Sequence[Placed]) -> bool:
+    """Whether lines are numbered titles, far from which pages stand that never go back."""
+    lines = [item.line for item in placed if len(item.line.pieces) > 1]
+    pages = [int(line.pieces[-1].text) for line in lines if line.pieces[-1].text.isdecimal()]
+    numbered = sum(bool(_NUMBERED.match(line.text)) for line in lines)
+    return (
+        len(pages) > _CONTENTS_PAGE and len(pages) > 0.8 * len(lines) and pages == sorted(pages)
+        and numbered > 0.6 * len(lines)
+    )  # fmt: skip
 
 
 def make_blocks(items: Iterable[Placed | Table], body: float, with_code: bool) -> list[Block]:
@@ -82,7 +107,7 @@ def make_blocks(items: Iterable[Placed | Table], body: float, with_code: bool) -
 def _kind(item: Placed, body: float, with_code: bool) -> Kind:
     if item.level:
         return "heading"
-    if is_contents(item.line):
+    if item.contents:
         return "contents"
     if with_code and item.line.mono:
         return "code"
@@ -107,11 +132,8 @@ def _begins(block: Block, last: Line, line: Line) -> bool:
     """Whether a line begins a paragraph: after a gap, with an indent, or after a short line."""
     size = max(line.size, 1.0)
     gap = last.y - line.y
-    usual = (
-        block.lines[-2].line.y - last.y
-        if len(block.lines) > 1 and not block.lines[-1].breaks
-        else 0
-    )
+    inside = len(block.lines) > 1 and not block.lines[-1].breaks
+    usual = block.lines[-2].line.y - last.y if inside else line.leading
     if (
         gap > (usual * 1.25 + 0.5 if usual > 0 else 1.75 * size)
         or abs(last.size - line.size) > 0.15 * size

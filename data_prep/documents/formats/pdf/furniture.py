@@ -7,13 +7,15 @@ text that stands at the same place on several pages differs from page to page.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
-from data_prep.documents.formats.pdf.lines import make_lines
-from data_prep.documents.formats.pdf.shapes import Line, Page
+from data_prep.documents.formats.pdf.page.lines import make_lines
+from data_prep.documents.formats.pdf.page.shapes import Line, Page
 
 _EDGE_LINES = 3
 _EDGE = 0.16  # of the page's height
 _MIN_PAGES = 3
+_CLEAR = 1.7  # of the font's size, from baseline to baseline
 _GRID = 4.0  # points between heights that count as the same
 _NUMBER = re.compile(r"\d+|\b[ivxlcdm]+\b|\b[IVXLCDM]+\b", re.ASCII)
 _ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
@@ -28,7 +30,11 @@ def remove_furniture(pages: Sequence[Page]) -> None:
     places: dict[Key, set[int]] = defaultdict(set)
     for at, page in enumerate(pages):
         page.asides = [aside for aside in page.asides if repeated[aside] < _MIN_PAGES]
-        found[at] = [(line, key) for line in _edges(page) for key in _keys(line, page.number)]
+        found[at] = [
+            (line, key)
+            for line, clear in _edges(page)
+            for key in _keys(line, page.number if clear else None)
+        ]
         for _, (text, height) in found[at]:
             for near in (height - 1, height, height + 1):
                 places[text, near].add(at)
@@ -42,18 +48,25 @@ def remove_furniture(pages: Sequence[Page]) -> None:
             page.pieces = rest
 
 
-def _edges(page: Page) -> Iterator[Line]:
-    """The outermost lines of a page, without those of a table that begins there."""
+def _edges(page: Page) -> Iterator[tuple[Line, bool]]:
+    """The outermost lines of a page, without those of a table that begins there, each with whether
+    it stands clear of the text."""
     lines = make_lines(page.pieces)
     height = page.top - page.bottom
     top = [line for line in lines[:_EDGE_LINES] if line.y > page.top - height * _EDGE]
     for line, below in zip(top, [*lines[1:], None], strict=False):
         if below is None or not _is_table_head(line, below):
-            yield line
-    yield from (
-        line for line in lines[-_EDGE_LINES:]
-        if line.y < page.bottom + height * _EDGE and line not in top
-    )  # fmt: skip
+            yield line, _is_clear(lines[: _EDGE_LINES + 1], line)
+    outer = lines[-_EDGE_LINES - 1 :][::-1]
+    for line in outer[:_EDGE_LINES]:
+        if line.y < page.bottom + height * _EDGE and line not in top:
+            yield line, _is_clear(outer, line)
+
+
+def _is_clear(outer: Sequence[Line], line: Line) -> bool:
+    """Whether a wide gap parts a line, or those that follow it at the edge, from the text."""
+    inner = outer[[id(other) for other in outer].index(id(line)) :]
+    return any(abs(a.y - b.y) > _CLEAR * max(a.size, b.size) for a, b in pairwise(inner))
 
 
 def _is_table_head(line: Line, below: Line) -> bool:
@@ -66,11 +79,13 @@ def _is_table_head(line: Line, below: Line) -> bool:
     return near and cells >= 2 and aligned >= 2
 
 
-def _keys(line: Line, page: int) -> Iterator[Key]:
+def _keys(line: Line, page: int | None) -> Iterator[Key]:
     """A line's text as it would be on other pages, its numbers relative to the page's."""
     text = " ".join(line.text.split())
     height = round(line.y / _GRID)
     yield text, height
+    if page is None:
+        return
     numbers = list(_NUMBER.finditer(text))[:8]
     for number in numbers:
         value = _value(number[0])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from data_prep.documents.formats.pdf.shapes import Line
+from data_prep.documents.formats.pdf.page.shapes import Line
 from data_prep.documents.formats.pdf.tables import Table, is_value, is_year
 
 _MAX_HEADER = 4
@@ -19,26 +19,33 @@ def finish(table: Table) -> None:
 def _count(table: Table) -> int | None:
     """The number of header rows; None where it cannot be told, and the words must tell."""
     rows, lines = table.rows, table.lines
-    first = next((at for at, row in enumerate(rows) if _is_data(row)), len(rows))
-    if 0 < first <= _MAX_HEADER and first < len(rows):
-        heads = [at for at in range(first) if not _is_label(rows[at])]
-        if heads:
-            return heads[-1] + 1
-    if _stands_out(lines):
-        return 1
-    if len(table.columns) == 2:
-        return 1 if _has_figures(rows) else 0
-    return 0 if first == 0 else None
+    count = 0
+    while (
+        count < min(_MAX_HEADER, len(rows) - 1) and not rows[count][0] and not _is_data(rows[count])
+    ):
+        count += 1
+    if count < len(rows) - 1 and _names_columns(rows, lines, count):
+        count += 1
+    if count:
+        return count
+    return 0 if len(table.columns) == 2 or _is_data(rows[0]) else None
+
+
+def _names_columns(rows: Sequence[Sequence[str]], lines: Sequence[Line], at: int) -> bool:
+    """Whether a row is words or years over cells of another kind, or in another type."""
+    row = rows[at]
+    filled = [cell for cell in row if cell]
+    if len(filled) < 2 or not all(is_year(cell) or not is_value(cell) for cell in filled):
+        return False
+    if any(map(is_year, row[1:])) or _stands_out(lines[at:]):
+        return True
+    return _is_data(rows[at + 1]) or (at == 0 and _has_figures(rows))
 
 
 def _is_data(row: Sequence[str]) -> bool:
-    """A label and numbers that are no years, or numbers alone in all columns."""
+    """Numbers that are no years."""
     values = [cell for cell in row[1:] if is_value(cell)]
     return bool(values) and not all(map(is_year, values))
-
-
-def _is_label(row: Sequence[str]) -> bool:
-    return bool(row[0]) and not any(row[1:])
 
 
 def _stands_out(lines: Sequence[Line]) -> bool:

@@ -3,13 +3,21 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from data_prep.documents.formats.pdf.flow import ITEM, Placed, is_contents
-from data_prep.documents.formats.pdf.shapes import Line
+from data_prep.documents.formats.pdf.flow import ITEM, Placed
+from data_prep.documents.formats.pdf.page.shapes import Line, OutlineEntry
 
 _LETTERS = re.compile(r"[\W_]+")
 _NUMBERING = re.compile(
     r"(?:chapter|appendix|part|section|kapitel|anhang|teil|chapitre)?[\divxlcdma-h]{0,8}"
+)
+_CAPTION = re.compile(
+    r"(figure|fig\.|table|listing|example|abbildung|abb\.|tabelle|tab\.|tableau)\s*[\dA-Z]+[.\d-]*[:. ]",
+    re.I,
+)
+_NUMBER = re.compile(
+    r"(chapter|part|appendix|section)?\s*[\dA-Z]{1,3}([.-]\d+)*[.:]?", re.IGNORECASE
 )
 _MAX_LINES = 4
 _MAX_CHARS = 160
@@ -18,8 +26,6 @@ _LARGER = 1.12
 _MAX_SHARE = 0.15  # of a document's letters in one style: more is no style of headings
 
 Style = tuple[float, bool]
-OutlineEntry = tuple[str, int, int]
-"""(title, level from 1, page)."""
 
 
 def body_size(lines: Iterable[Line]) -> float:
@@ -44,12 +50,16 @@ class Headings:
         self._found: dict[Style, Counter[int]] = defaultdict(Counter)
         self._deepest = 0
 
-    def mark_outline(self, placed: Sequence[Placed]) -> None:
-        """Give the lines of a page that the outline names their levels."""
+    def mark_outline(self, placed: list[Placed]) -> None:
+        """Give the lines of a page that the outline names their levels; a heading at the beginning
+        of a line becomes a line."""
         wanted = list(self._entries.get(placed[0].page, ())) if placed else []
         keys = [_key(item.line.text) for item in placed]
         for title, level in wanted:
             start, end = _find(title, keys, placed)
+            if not end and (at := _find_run_in(title, placed)) is not None:
+                _cut(placed, keys, at)
+                start, end = at, at + 1
             for at in range(start, end):
                 placed[at].level, placed[at].joins = level, at > start
                 self._found[placed[at].line.style][level] += 1
@@ -60,7 +70,9 @@ class Headings:
         at = 0
         while at < len(placed):
             end = self._same_style(placed, at)
-            if not placed[at].level and (level := self._level(placed, at, end)):
+            if not (placed[at].level or placed[at].contents) and (
+                level := self._level(placed, at, end)
+            ):
                 for index in range(at, end):
                     placed[index].level, placed[index].joins = level, index > at
             at = end
@@ -83,7 +95,13 @@ class Headings:
         lines = [item.line for item in placed[start:end]]
         text = " ".join(line.text for line in lines)
         style = lines[0].style
-        if len(lines) > _MAX_LINES or not _looks_like_one(text) or any(map(is_contents, lines)):
+        if (
+            len(lines) > _MAX_LINES
+            or _is_table_head(placed, start)
+            or not _looks_like_one(text)
+            or lines[0].mono
+            or _CAPTION.match(text)
+        ):
             return 0
         if style in self._found and (style[1] or style[0] > self._body * _LARGER):
             return self._found[style].most_common(1)[0][0]
@@ -118,7 +136,7 @@ def _find(title: str, keys: Sequence[str], placed: Sequence[Placed]) -> tuple[in
     for start in range(len(keys)):
         text = ""
         for end in range(start, min(start + _MAX_LINES, len(keys))):
-            if placed[end].level or is_contents(placed[end].line):
+            if placed[end].level or placed[end].contents:
                 break
             text += keys[end]
             if text == title:
@@ -128,6 +146,33 @@ def _find(title: str, keys: Sequence[str], placed: Sequence[Placed]) -> tuple[in
             if len(text) > len(title) + 16:
                 break
     return loose
+
+
+def _find_run_in(title: str, placed: Sequence[Placed]) -> int | None:
+    """The line that begins with a title in bold type."""
+    for at, item in enumerate(placed):
+        first = item.line.pieces[0]
+        head = first.text[: first.lead or len(first.text)]
+        bold = first.lead or (first.bold and len(item.line.pieces) > 1)
+        if bold and not item.level and _key(head) == title:
+            return at
+    return None
+
+
+def _cut(placed: list[Placed], keys: list[str], at: int) -> None:
+    """Make two lines of one: its bold beginning and the rest."""
+    item, line = placed[at], placed[at].line
+    first = line.pieces[0]
+    cut = first.lead or len(first.text)
+    x = first.x0 + (first.x1 - first.x0) * cut / len(first.text)
+    rest = replace(first, text=first.text[cut:].strip(), x0=x, lead=0)
+    head = replace(first, text=first.text[:cut], x1=x, bold=True, lead=0)
+    others = [rest, *line.pieces[1:]] if rest.text else line.pieces[1:]
+    placed[at : at + 1] = [
+        replace(item, line=replace(line, pieces=[head])),
+        Placed(replace(line, pieces=others), item.page),
+    ]
+    keys[at : at + 1] = [_key(head.text), _key(placed[at + 1].line.text)]
 
 
 def _differ_in_number(text: str, title: str) -> bool:
@@ -143,6 +188,18 @@ def _looks_like_one(text: str) -> bool:
         len(text) <= _MAX_CHARS and letters >= 2 and letters * 2 >= len(text.replace(" ", ""))
         and text[-1] not in ".,;:" and not (ITEM.match(text) and not text[0].isalnum())
     )  # fmt: skip
+
+
+def _is_table_head(placed: Sequence[Placed], start: int) -> bool:
+    """Whether a line is cells, or stands over cells and not at the left."""
+    line = placed[start].line
+    if len(line.pieces) > 2 or (
+        len(line.pieces) == 2 and not _NUMBER.fullmatch(line.pieces[0].text)
+    ):
+        return True
+    below = placed[start + 1].line if start + 1 < len(placed) else None
+    inside = line.x0 > line.left + 0.25 * (line.right - line.left)
+    return below is not None and inside and len(below.pieces) > 1
 
 
 def _may_go_on(line: Line) -> bool:

@@ -15,56 +15,14 @@ _URL_REST = re.compile(r"[\w\-./?=&%#+~:@,;_]*[/.=&?%#_\-\d][\w\-./?=&%#+~:@,;_]
 _SOFT = "\u00ad"
 _MIN_PART = 3
 # second parts of English compounds that need not stand alone elsewhere in a document
-_COMPOUND = frozenset(
-    [
-        "based",
-        "free",
-        "term",
-        "like",
-        "level",
-        "time",
-        "only",
-        "type",
-        "wide",
-        "side",
-        "up",
-        "down",
-        "in",
-        "out",
-        "off",
-        "on",
-        "end",
-        "line",
-        "point",
-        "size",
-        "scale",
-        "made",
-        "ready",
-        "proof",
-        "friendly",
-        "specific",
-        "related",
-        "driven",
-        "defined",
-        "known",
-        "oriented",
-        "aware",
-        "safe",
-        "year",
-        "day",
-        "hour",
-        "week",
-        "month",
-        "quality",
-        "speed",
-        "order",
-        "class",
-        "grade",
-        "house",
-        "party",
-        "way",
-        "step",
-    ]
+_COMPOUND = frozenset({
+    "based", "free", "term", "like", "level", "time", "only", "type", "wide", "side", "up", "down", "in",
+    "out", "off", "on", "end", "line", "point", "size", "scale", "made", "ready", "proof", "friendly",
+    "specific", "related", "driven", "defined", "known", "oriented", "aware", "safe", "year", "day", "hour",
+    "week", "month", "quality", "speed", "order", "class", "grade", "house", "party", "way", "step",
+})  # fmt: skip
+_JOINERS = frozenset(
+    {"and", "or", "und", "oder", "bzw", "et", "ou", "y", "o", "e", "en", "och", "og"}
 )
 _NO_BLANK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]")
 
@@ -86,6 +44,8 @@ class Hyphens:
         if text.endswith(_SOFT):
             return without_soft(text) + line
         parted, following = _PARTED.search(text), _NEXT.match(line)
+        if parted and following and following[0].casefold() in _JOINERS:
+            return f"{text} {line}"  # "in- and outside"
         if parted and following:
             return self._joined(text, line, parted[1], following[0])
         if text.endswith("-") and len(text) > 1 and not text[-2].isspace():

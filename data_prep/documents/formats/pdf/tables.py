@@ -7,11 +7,13 @@ crosses. Too few rows, sentences in the cells of one line, or a contents list: n
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from data_prep.documents.formats.pdf.shapes import Line, Piece
+from data_prep.documents.formats.pdf.page.shapes import Line, Piece
 
 _MIN_ROWS = 3
 _MAX_SINGLES = 2  # lines of one piece between rows: labels of groups, cells of two lines
+_MAX_HEADS = 3
 _MAX_GAP = 3.6  # between lines, of the font's size
 _MAX_CELL = 90
 _STRAY = 0.12  # share of lines that may cross a gutter
@@ -64,12 +66,29 @@ def find_tables(
     while at < len(lines):
         end = _run(lines, is_free, at)
         table = _table(lines[at:end], page) if end - at >= _MIN_ROWS else None
+        if table is not None:
+            _take_heads(table, found, page)
         if table is None:
             found.extend(lines[at : max(end, at + 1)])
         else:
             found.append(table)
         at = max(end, at + 1)
     return found
+
+
+def _take_heads(table: Table, found: list[Line | Table], page: int) -> None:
+    """Move lines right above a table that stand over its columns, but not the first, into it."""
+    for _ in range(_MAX_HEADS):
+        above = found[-1] if found else None
+        if not isinstance(above, Line) or len(above.pieces) > 2 or len(above.text) > _MAX_CELL:
+            return
+        gap = above.y - table.lines[0].y
+        if not (0 < gap < 2.4 * above.size and above.x0 > table.columns[0][1] and above.y > 0):
+            return
+        found.pop()
+        table.rows[:0] = [_cells(above, table.columns)]
+        table.lines[:0] = [above]
+        table.pages[:0] = [page]
 
 
 def _continue(lines: Sequence[Line], page: int, is_free: Sequence[bool], table: Table) -> int:
@@ -117,7 +136,7 @@ def _table(lines: Sequence[Line], page: int) -> Table | None:
         len({place[0] for piece in line.pieces if (place := _columns_of(piece, columns))}) > 1
         for line in rows
     )
-    if fits < len(rows) * 0.7:
+    if fits < len(rows) * 0.7 or _flows([_cells(line, columns)[0] for line in rows]):
         return None
     table = Table(columns)
     _fill(table, lines, page)
@@ -128,6 +147,16 @@ def _is_tabular(rows: Sequence[Line]) -> bool:
     """Cells are shorter than sentences, by far most of them."""
     cells = [piece.text for line in rows for piece in line.pieces]
     return sum(len(cell) <= _MAX_CELL for cell in cells) >= len(cells) * 0.9
+
+
+def _flows(cells: Sequence[str]) -> bool:
+    """Whether the first cells of lines are a text that runs on from one to the next."""
+    follow = [
+        b[:1].islower() and len(a.split()) > 2 and a[-1] not in ".:;"
+        for a, b in pairwise(cells)
+        if a and b
+    ]
+    return sum(follow) > max(1, len(follow) * 0.3)
 
 
 def _find_columns(rows: Sequence[Line]) -> list[tuple[float, float]]:

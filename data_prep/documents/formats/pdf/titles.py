@@ -3,13 +3,14 @@
 import re
 from collections.abc import Sequence
 
-from data_prep.documents.formats.pdf.shapes import Line
+from data_prep.documents.formats.pdf.page.shapes import Line
 
 _PLACEHOLDER = re.compile(
     r"untitled.*|unbenannt.*|sans titre.*|sin título.*|senza titolo.*|no ?title|title|titel|titre"
     r"|(new |neues )?do[ck]ument\s*\d*|slide\s*\d+|folie\s*\d+|(power ?point )?presentation\s*\d*"
     r"|pr[äa]sentation\s*\d*|book\d*|mappe\d*|sheet\s*\d*|tabelle\s*\d*|index|default|template|vorlage"
-    r"|layout\s*\d*|draft|entwurf|scan\w*|print|output|null|none|\(?anonymous\)?|unknown|unspecified"
+    r"|contents|table of contents|inhalt(sverzeichnis)?|index|layout\s*\d*"
+    r"|draft|entwurf|scan\w*|print|output|null|none|\(?anonymous\)?|unknown|unspecified"
     r"|microsoft (word|powerpoint|excel)\b.*|(normal|blank)\.(dot|dotm|dotx)|\W*\d*\W*"
     r"|.*\.(docx?|dotx?|pptx?|xlsx?|odt|ods|odp|rtf|txt|tex|dvi|ps|eps|pdf|indd|qxp|qxd|pmd|fm|cdr|ai"
     r"|html?|xml|fo|md|wpd|p65|book|tif|jpe?g|png)"

@@ -10,6 +10,10 @@ Rule = tuple[float, float, float, float]
 """A straight line, or the edge of a box: x0, y0, x1, y1 with x0 <= x1 and y0 <= y1."""
 
 
+OutlineEntry = tuple[str, int, int]
+"""(title, level from 1, page)."""
+
+
 @dataclass(slots=True)
 class Piece:
     """Words that follow each other with ordinary gaps: a line, or a cell of one."""
@@ -21,6 +25,9 @@ class Piece:
     size: float
     bold: bool = False
     mono: bool = False
+    letters: int = 0  # how many are set in `size`
+    others: int = 0  # and how many in another one
+    lead: int = 0  # characters of a bold beginning that is followed by other text
 
     @property
     def style(self) -> tuple[float, bool]:
@@ -35,6 +42,7 @@ class Line:
     pieces: list[Piece]
     left: float = 0.0
     right: float = 0.0
+    leading: float = 0.0  # from line to line of a paragraph there; 0 where that cannot be told
 
     @property
     def text(self) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from data_prep.documents.formats.parsed import Notice
-from data_prep.documents.formats.pdf.headings import OutlineEntry
-from data_prep.documents.formats.pdf.words import Font, Word
+from data_prep.documents.formats.pdf.page.shapes import OutlineEntry
+from data_prep.documents.formats.pdf.page.words import Font, Word
 
 _MAX_ENTRIES = 20_000
 _MAX_DEPTH = 12
@@ -106,7 +106,9 @@ class Annotations:
             return ""
         kind = raw.FPDFAnnot_GetFormFieldType(self._form, annotation)
         if kind in (raw.FPDF_FORMFIELD_CHECKBOX, raw.FPDF_FORMFIELD_RADIOBUTTON):
-            return "[x]" if raw.FPDFAnnot_IsChecked(self._form, annotation) else "[ ]"
+            state = _string(raw, annotation, b"AS")
+            checked = state != "Off" if state else raw.FPDFAnnot_IsChecked(self._form, annotation)
+            return "[x]" if checked else "[ ]"
         if kind in (raw.FPDF_FORMFIELD_PUSHBUTTON, raw.FPDF_FORMFIELD_SIGNATURE):
             return ""
         if (

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from data_prep.documents.formats.parsed import ParseError, clean
-from data_prep.documents.formats.pdf.extras import Annotations
-from data_prep.documents.formats.pdf.letters import is_garbage
-from data_prep.documents.formats.pdf.lines import make_pieces, turn, turned
-from data_prep.documents.formats.pdf.shapes import Page, Rule
-from data_prep.documents.formats.pdf.words import Word, WordReader
+from data_prep.documents.formats.pdf.page.extras import Annotations
+from data_prep.documents.formats.pdf.page.letters import is_garbage
+from data_prep.documents.formats.pdf.page.lines import make_pieces, turn, turned
+from data_prep.documents.formats.pdf.page.shapes import Page, Rule
+from data_prep.documents.formats.pdf.page.words import Word, WordReader
 
 _MAX_OBJECTS = 20_000
 _MAX_RULES = 2_000

@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from math import atan2, hypot, pi
 from typing import Any
 
-from data_prep.documents.formats.pdf.letters import readable
+from data_prep.documents.formats.pdf.page.letters import readable
 
 _RUN = re.compile(r"[^\s\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
 _HYPHENS = str.maketrans({"\x02": "-", "\ufffe": "-"})
 _MONO = re.compile(
-    r"mono|courier|consol|typewriter|cmtt|menlo|fixed|sourcecode|inconsolata|LMTT", re.I
+    r"mono|courier|consol|typewriter|(?:^|[+])[a-z0-9]{2,4}tt[0-9]*(?:$|-)|menlo|fixed|sourcecode|inconsolata|LMTT",
+    re.I,
 )
-_BOLD = re.compile(r"bold|black|heavy|semibold|demi|cmbx|cmssbx|-Bd|\bBd\b|SFBX|\.B$|-B$", re.I)
+_BOLD = re.compile(
+    r"bold|black|heavy|semibold|demi|cmbx|cmssbx|-Bd|\bBd\b|SFBX|-Medi\b|\.B$|-B$", re.I
+)
 _FIXED_PITCH, _FORCE_BOLD, _BOLD_WEIGHT = 1, 1 << 18, 600
 _RIGHT_ANGLE = pi / 2
+_BLANK = 0.14  # of the font's size: a gap inside of a word that is none
 
 
 @dataclass(slots=True)
@@ -47,13 +51,13 @@ class Word:
 
 
 class WordReader:
-    """Reads the words of pages of one document; fonts are asked for once."""
+    """Reads the words of pages; fonts are asked for once a page."""
 
     def __init__(self) -> None:
         import pypdfium2.raw as raw
 
         self._raw = raw
-        self._faces: dict[int, tuple[bool, bool]] = {}
+        self._faces: dict[int, tuple[bool, bool]] = {}  # of one page: addresses are used again
 
     def words(self, page: Any) -> tuple[list[Word], int, int]:
         """The words of a loaded page in the order they are drawn, and how many letters they should
@@ -61,6 +65,7 @@ class WordReader:
         text_page = self._raw.FPDFText_LoadPage(page)
         if not text_page:
             return [], 0, 0
+        self._faces.clear()
         try:
             return self._words(text_page)
         finally:
@@ -129,8 +134,9 @@ class _Places:
         first = self._box_of(start)
         last = first if count == 1 else self._box_of(start + count - 1)
         straight = abs(last[3] - first[3]) < font.size and first[0] - font.size < last[0]
-        if count > 1 and font.turns == 0 and not straight and len(text) == count:
-            cut = self._turn(start, count, first[3], font.size)
+        if count > 1 and font.turns == 0 and len(text) == count:
+            one = straight and self.object(start) == self.object(start + count - 1)
+            cut = count if one else self._turn(start, count, first[3], font.size)
             if 0 < cut < count:
                 yield from self.split(start, cut, text[:cut], font)
                 yield from self.split(start + cut, count - cut, text[cut:], font)
@@ -141,13 +147,13 @@ class _Places:
         )  # fmt: skip
 
     def _turn(self, start: int, count: int, top: float, size: float) -> int:
-        """How many characters stand on the first one's line and to the right of each other."""
-        left = -1e9
+        """How many characters stand on the first one's line, each right behind the one before."""
+        left, right = -1e9, 1e9
         for at in range(count):
             box = self._box_of(start + at)
-            if abs(box[3] - top) >= size or box[0] < left - size:
+            if abs(box[3] - top) >= size or box[0] < left - size or box[0] - right > size * _BLANK:
                 return at
-            left = box[0]
+            left, right = box[0], box[2]
         return count
 
     def _box_of(self, index: int) -> tuple[float, float, float, float]:

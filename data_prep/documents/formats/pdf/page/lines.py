@@ -6,14 +6,17 @@ which tells columns apart; pieces that were drawn out of order are put together 
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
 
-from data_prep.documents.formats.pdf.shapes import Line, Piece
-from data_prep.documents.formats.pdf.words import Word
+from data_prep.documents.formats.pdf.page.shapes import Line, Piece
+from data_prep.documents.formats.pdf.page.words import Word
 
 _WIDE_GAP = 0.9  # of the font's size
 _BACK = 0.35
 _RAISED = 0.5  # how far a footnote's sign or an index stands off the baseline
 _SAME_LINE = 0.3
+_MIN_GAPS = 2
 
 
 def turn(words: Sequence[Word]) -> int:
@@ -65,14 +68,29 @@ def make_lines(pieces: Sequence[Piece]) -> list[Line]:
             rows.append([piece])
     left = min((piece.x0 for piece in pieces), default=0.0)
     right = max((piece.x1 for piece in pieces), default=0.0)
-    return [Line(sorted(row, key=lambda piece: piece.x0), left, right) for row in rows]
+    lines = [Line(sorted(row, key=lambda piece: piece.x0), left, right) for row in rows]
+    leading = _leading(lines)
+    for line in lines:
+        line.leading = leading
+    return lines
+
+
+def _leading(lines: Sequence[Line]) -> float:
+    """The distance of lines that a sentence runs over, in the middle."""
+    gaps = [
+        above.y - line.y
+        for above, line in pairwise(lines)
+        if line.text[:1].islower() and above.x1 > above.right - 0.2 * (above.right - above.left)
+    ]
+    return median(gaps) if len(gaps) > _MIN_GAPS else 0.0
 
 
 def _upright(word: Word, turns: int) -> Piece:
     x0, _, x1, _ = turned((word.left, word.bottom, word.right, word.top), turns)
     x, y = word.origin
     baseline = (y, -x, -y, x)[turns]
-    return Piece(word.text, x0, x1, baseline, word.font.size, word.font.bold, word.font.mono)
+    font = word.font
+    return Piece(word.text, x0, x1, baseline, font.size, font.bold, font.mono, len(word.text))
 
 
 def _extend(piece: Piece, word: Piece) -> bool:
@@ -85,12 +103,24 @@ def _extend(piece: Piece, word: Piece) -> bool:
     )
     if not near or not -size * _BACK <= gap <= size * _WIDE_GAP:
         return False
-    if word.size > piece.size * 1.1:
-        piece.y, piece.size = word.y, word.size
+    _count(piece, word)
+    if piece.bold and not word.bold:
+        piece.lead = len(piece.text)
     piece.text = f"{piece.text} {word.text}"
     piece.x1 = max(piece.x1, word.x1)
     piece.bold, piece.mono = piece.bold and word.bold, piece.mono and word.mono
     return True
+
+
+def _count(piece: Piece, word: Piece) -> None:
+    """A piece has the size, and stands on the baseline, of most of its letters."""
+    if abs(word.size - piece.size) < 0.05 * piece.size:
+        piece.letters += word.letters
+        return
+    piece.others += word.letters
+    if piece.others > piece.letters:
+        piece.y, piece.size = word.y, word.size
+        piece.letters, piece.others = piece.others, piece.letters
 
 
 def _merge(pieces: Sequence[Piece]) -> list[Piece]:

@@ -6,9 +6,10 @@ line on both of its sides.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from statistics import median
 
-from data_prep.documents.formats.pdf.shapes import Piece, Rule
+from data_prep.documents.formats.pdf.page.shapes import Piece, Rule
 
 _MAX_DEPTH = 4
 _MAX_CANDIDATES = 12
@@ -108,7 +109,7 @@ def _is_prose(pieces: Sequence[Piece]) -> bool:
     count = sum(map(len, words))
     numbers = sum(word[0].isdigit() or word[-1].isdigit() for line in words for word in line)
     wordy = count >= len(pieces) * 2 or max(len(piece.text) for piece in pieces) > 20
-    follow = [_runs_on(a.text, b.text) for a, b in zip(pieces, pieces[1:], strict=False)]
+    follow = [_runs_on(a.text, b.text) for a, b in pairwise(pieces)]
     return (
         filled and wordy and numbers < count * 0.3 and sum(follow) >= max(1, len(follow) * _FLOWING)
     )

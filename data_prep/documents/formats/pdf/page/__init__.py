@@ -1,0 +1,1 @@
+"""One page: its words with their places, its lines, and the order in which they are read."""

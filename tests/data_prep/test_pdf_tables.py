@@ -1,0 +1,96 @@
+"""Tables of PDFs: each row with the names of its columns, over pages too, and prose never a table."""
+
+from data_prep.documents.formats.pdf.document import parse_pdf
+from tests.pdf_pages import Sheet, drawn_pdf
+
+PROSE = "The auditors found nothing to complain of in the year, and the board thanked them for it."
+
+
+def text_of(*sheets: Sheet) -> str:
+    return parse_pdf(drawn_pdf(sheets)).text
+
+
+def test_rows_carry_their_header() -> None:
+    sheet = Sheet().lines(740, [PROSE])
+    for at, row in enumerate(["Part Torque Drawing", "Bolt 12 B-7", "Nut 9 N-4", "Pin 3 P-1"]):
+        sheet.row(700 - 16 * at, dict(zip((72, 200, 330), row.split(), strict=True)))
+    assert "Part: Nut\nTorque: 9\nDrawing: N-4\n\n" in text_of(sheet)
+
+
+def test_table_over_pages_keeps_its_header_whether_it_repeats_or_not() -> None:
+    places = (72, 200, 330)
+    for repeats in (False, True):
+        sheets = []
+        for page in range(3):
+            sheet = Sheet()
+            rows = [("Part", "Torque", "Drawing")] if repeats or page == 0 else []
+            rows += [(f"Bolt {page}{n}", f"{page + n} Nm", f"B-{n}") for n in range(8)]
+            for at, row in enumerate(rows):
+                sheet.row(740 - 16 * at, dict(zip(places, row, strict=True)))
+            sheets.append(sheet)
+        text = text_of(*sheets)
+        assert text.count("Part: Bolt ") == 24
+        assert "Part: Bolt 27\nTorque: 9 Nm\nDrawing: B-7" in text
+        assert "Part: Part" not in text
+
+
+def test_financial_statement_keeps_years_with_numbers() -> None:
+    sheet = Sheet().text(330, 720, "Year ended December 31,", font="F2")
+    sheet.row(704, {340: "2023", 420: "2022", 500: "2021"}, font="F2")
+    rows = [
+        ("Net revenues", "$ 1,204", "$ 1,101", "$ 998"),
+        ("Cost of revenues", "(804)", "(760)", "(701)"),
+        ("Gross profit", "400", "341", "297"),
+        ("Operating expenses:", "", "", ""),
+        ("Research and development", "120", "-", "98"),
+        ("Total operating expenses", "120", "110", "98"),
+    ]
+    for at, (label, *values) in enumerate(rows):
+        cells = {
+            72: label,
+            **{x: value for x, value in zip((340, 420, 500), values, strict=True) if value},
+        }
+        sheet.row(684 - 16 * at, cells)
+    text = text_of(sheet)
+    assert "Cost of revenues\n" in text
+    row = next(part for part in text.split("\n\n") if part.startswith("Cost of revenues"))
+    assert "2023: (804)" in row
+    assert "2022: (760)" in row
+    assert "2021: (701)" in row
+
+
+def test_cells_of_two_lines_are_one_row() -> None:
+    sheet = Sheet()
+    sheet.row(700, {72: "Code", 160: "Meaning", 380: "Remedy"}, font="F2")
+    y = 680
+    for n in range(5):
+        sheet.row(y, {72: f"E-{n}", 160: "the float is stuck and the", 380: "clean the float"})
+        sheet.row(y - 12, {160: "pump runs dry"})
+        y -= 32
+    text = text_of(sheet)
+    assert (
+        "Code: E-3\nMeaning: the float is stuck and the pump runs dry\nRemedy: clean the float"
+        in text
+    )
+
+
+def test_list_with_signs_is_no_table() -> None:
+    sheet = Sheet()
+    for at, line in enumerate(
+        ["Close the valve.", "Open the cock.", "Wait for the bell.", "Start."]
+    ):
+        sheet.row(700 - 16 * at, {72: f"{at + 1}.", 110: line})
+    assert text_of(sheet).startswith("1. Close the valve.\n\n2. Open the cock.")
+
+
+def test_spaced_prose_is_no_table() -> None:
+    sheet = Sheet()
+    words = (PROSE + " ").split() * 5
+    for at in range(6):
+        x = 72.0
+        for word in words[at * 9 : at * 9 + 9]:
+            sheet.text(x, 700 - 14 * at, word)
+            x += len(word) * 6 + 7 + (at * 7 + len(word) * 5) % 9
+    text = text_of(sheet)
+    assert " ".join(words[:54]) == " ".join(text.split())
+    assert text.count("\n\n") == 0
