@@ -171,7 +171,7 @@ def _goodness(cell: str, delimiter: str, tight: bool) -> float:
     found = kind(text)
     if found not in {"mixed", "words"}:
         return 1.0 if text else 0.95
-    if text[0] == '"' or (text[-1] == '"' and text.count('"') % 2):
+    if text[0] == '"' or '\\"' in text or (text[-1] == '"' and text.count('"') % 2):
         return 0.2
     if text[0] == "'" == text[-1] and _QUOTED.fullmatch(text) and (tight or "''" in text[1:-1]):
         return 0.3
