@@ -98,7 +98,7 @@ class RagOptions(Body):
     """How to use documents: `auto` when a corpus is known, `on` or an error, `off`.
 
     `filter` is a Milvus expression on chunk fields; hits whose cosine is below `min_score` count as
-    not found.
+    not found, also those found by words (unset: as `retrieval.min_score` says).
     """
 
     corpus: str | None = None
@@ -185,6 +185,7 @@ class RetrieveRequest(Body):
     queries: Annotated[list[Text], Field(min_length=1, max_length=256)] | None = None
     top_k: int | None = Field(None, ge=1, le=100)
     filter: str | None = Field(None, max_length=10_000)
+    min_score: float | None = Field(None, ge=-1, le=1)
 
     @model_validator(mode="after")
     def _check(self) -> "RetrieveRequest":

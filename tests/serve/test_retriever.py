@@ -34,6 +34,9 @@ class CountingEmbedder:
         self.gate = threading.Event()
         self.gate.set()
 
+    def question_notice(self, text: str) -> str | None:
+        return None
+
     def embed_queries(self, texts: Sequence[str]) -> np.ndarray:
         self.calls.append(list(texts))
         assert self.gate.wait(5)
