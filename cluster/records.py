@@ -104,12 +104,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
     """A hit as JSON with its text and its place in the document."""
     chunk = hit.chunk
     place = {"uri": chunk.uri, "page": chunk.page, "start": chunk.start, "end": chunk.end}
-    return {
-        **hit_summary(hit),
-        "text": chunk.text,
-        **place,
-        "metadata": dict(chunk.metadata),
-    }
+    return {**hit_summary(hit), "text": chunk.text, **place, "metadata": dict(chunk.metadata)}
 
 
 @dataclass(frozen=True, slots=True)
