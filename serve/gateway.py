@@ -135,8 +135,8 @@ class Routes:
             for number, (text, hits) in enumerate(zip(body.texts, found.hits, strict=True))
         ]
         head = {"object": "list", "corpus": found.corpus, "generation": found.generation}
-        one: dict[str, Any] = results[0] if body.query is not None else {}
-        first = {name: one[name] for name in ("hits", "notices") if name in one}
+        first: dict[str, Any] = dict(results[0]) if body.query is not None else {}
+        first.pop("query", None)
         return {**head, **first, "results": results}
 
     async def healthz(self) -> dict[str, str]:
