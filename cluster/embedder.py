@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from cluster.questions import cut_notice, parts_of
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import Tensor
@@ -74,8 +76,25 @@ class Embedder:
         return self._embed_stream(groups, "document")
 
     def embed_queries(self, texts: Sequence[str]) -> np.ndarray:
-        """`vectors_NE` for questions: models with prompts embed them differently."""
-        return self._embed(texts, "query")
+        """`vectors_NE` for questions: models with prompts embed them differently.
+
+        A question longer than the model reads is read in parts: its vector is their mean and those of its
+        ends, all with one weight.
+        """
+        parts = [self._parts(text) for text in texts]
+        vectors_PE = self._embed([piece for pieces in parts for piece in pieces], "query")
+        vectors_NE = np.zeros((len(texts), vectors_PE.shape[1]), dtype=np.float32)
+        start = 0
+        for row, pieces in enumerate(parts):
+            own_PE = vectors_PE[start : start + len(pieces)]
+            vectors_NE[row] = own_PE[0] if len(pieces) == 1 else _joined(own_PE)
+            start += len(pieces)
+        return vectors_NE
+
+    def question_notice(self, text: str) -> str | None:
+        """What to tell whoever asks this, None for a question that is read in one piece."""
+        tokens = self._long(text)
+        return cut_notice(len(tokens), self._room) if tokens else None
 
     def tokenizer(self) -> "Tokenizer":
         """A copy of the model's tokenizer that neither cuts nor pads: for counting and chunking."""
@@ -85,6 +104,33 @@ class Embedder:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
+
+    def _parts(self, text: str) -> list[str]:
+        offsets = self._long(text)
+        return parts_of(text, offsets, self._room) if offsets else [text]
+
+    def _long(self, text: str) -> list[tuple[int, int]]:
+        """Where the tokens of a question lie that is longer than the model reads; else empty."""
+        if len(text.encode()) <= self._room:  # a token has a byte at least
+            return []
+        offsets = list(self._counting.encode(text, add_special_tokens=False).offsets)
+        return offsets if len(offsets) > self._room else []
+
+    @cached_property
+    def _counting(self) -> "Tokenizer":
+        return self.tokenizer()
+
+    @cached_property
+    def _room(self) -> int:
+        """Tokens of a question beside the special ones and the prompt."""
+        prompt = self._counting.encode(self._prompt("query") or "").ids
+        return max(1, self.max_tokens - len(prompt))
+
+    def _prompt(self, task: Task) -> str | None:
+        model = self._model
+        names = [name for name in _PROMPTS[task] if name in model.prompts]
+        name = names[0] if names else model.default_prompt_name
+        return model.prompts[name] if name else None
 
     def _embed(self, texts: Sequence[str], task: Task) -> np.ndarray:
         (vectors_NE,) = self._embed_stream([texts], task)
@@ -116,11 +162,7 @@ class Embedder:
         return vectors_NE
 
     def _tokenise(self, texts: list[str], task: Task) -> dict[str, Any]:
-        model = self._model
-        names = [name for name in _PROMPTS[task] if name in model.prompts]
-        name = names[0] if names else model.default_prompt_name
-        prompt = model.prompts[name] if name else None
-        return dict(model.preprocess(texts, prompt=prompt, task=task))
+        return dict(self._model.preprocess(texts, prompt=self._prompt(task), task=task))
 
     def _compute(
         self, features: dict[str, Any], task: Task
@@ -183,6 +225,13 @@ def cut(features: dict[str, Any], rows: "Tensor") -> dict[str, Any]:
         if name not in whole
     }
     return {**whole, **parts}
+
+
+def _joined(vectors_PE: np.ndarray) -> np.ndarray:
+    """Of pieces and, last, of both ends."""
+    sum_E = vectors_PE[:-2].mean(axis=0) + vectors_PE[-2] + vectors_PE[-1]
+    unit_E: np.ndarray = sum_E / max(float(np.linalg.norm(sum_E)), 1e-12)
+    return unit_E
 
 
 def _moved(value: Any, device: Any) -> Any:

@@ -64,12 +64,27 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where the text of a hit stands once more."""
+
+    chunk_id: str
+    doc_id: str
+    uri: str
+    title: str
+    page: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """A chunk that the retriever returned; `rank` counts from 1, a higher `score` is better."""
+    """A chunk that the retriever returned; `rank` counts from 1, a higher `score` is better.
+
+    `score` is the cosine of question and chunk. Other chunks with the same text are in `also`.
+    """
 
     chunk: Chunk
     score: float
     rank: int
+    also: tuple[Place, ...] = ()
 
 
 def hit_summary(hit: Hit) -> dict[str, Any]:
@@ -81,6 +96,7 @@ def hit_summary(hit: Hit) -> dict[str, Any]:
         "section": hit.chunk.section,
         "score": round(hit.score, 6),
         "rank": hit.rank,
+        "also": [as_json(place) for place in hit.also],
     }
 
 
@@ -88,12 +104,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
     """A hit as JSON with its text and its place in the document."""
     chunk = hit.chunk
     place = {"uri": chunk.uri, "page": chunk.page, "start": chunk.start, "end": chunk.end}
-    return {
-        **hit_summary(hit),
-        "text": chunk.text,
-        **place,
-        "metadata": dict(chunk.metadata),
-    }
+    return {**hit_summary(hit), "text": chunk.text, **place, "metadata": dict(chunk.metadata)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,8 @@ class RetrievalSettings(Section):
     """The same retriever for training sets, serving and `search`.
 
     `hybrid` is `dense` where Milvus has no BM25 functions; `sparse` is an error there. It joins `candidates`
-    by vectors and as many by words; of their scores vectors make up `dense_weight`. `rerank_model` is
+    by vectors and as many by words; of their scores vectors make up `dense_weight`. Hits whose
+    cosine to the question is below `min_score` are left out, also those found by words. `rerank_model` is
     a cross-encoder, named as in `models`, that orders `rerank_candidates` hits anew; empty means none.
     """
 
@@ -139,6 +140,7 @@ class RetrievalSettings(Section):
     top_k: int = Field(4, ge=1, le=100)
     candidates: int = Field(100, ge=1, le=1000)
     dense_weight: Fraction = 0.5
+    min_score: float | None = Field(None, ge=-1, le=1)
     rerank_model: str = ""
     rerank_candidates: int = Field(20, ge=1, le=1000)
 

@@ -18,6 +18,7 @@ import numpy as np
 from pymilvus import MilvusClient
 
 from cluster.errors import SettingsError
+from cluster.filters import for_milvus
 from cluster.milvus_calls import MilvusCalls
 from cluster.milvus_search import CollectionSearch, Mode
 from cluster.milvus_search import SearchOptions as SearchOptions
@@ -163,11 +164,12 @@ class VectorStore:
 
         def run() -> list[list[Hit]]:
             mode = self._mode(collection, options)
+            filter = for_milvus(options.filter or "", self.one_writer)
             return CollectionSearch(
                 self._client,
                 collection,
                 self._fields(collection),
-                replace(options, mode=mode),
+                replace(options, mode=mode, filter=filter),
                 self._settings.timeout_s,
             ).hits(texts, vectors_QE)
 

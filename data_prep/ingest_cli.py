@@ -123,7 +123,7 @@ def _show_listed(console: Console, report: Mapping[str, Any]) -> None:
     """What was left out, documents that got other names, and those that seem to be there twice."""
     if report["ignored"]:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in report["ignored"].items())
-        console.line(f"left out as no documents: {kinds}")
+        console.line(f"left out: {kinds}")
     renamed = [f"{item['name']} is {item['doc_id']}" for item in report["renamed"]]
     if renamed:
         console.line(f"names that other sources use: {_some(renamed)}")

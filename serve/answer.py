@@ -42,6 +42,7 @@ class Evidence:
     corpus: str | None = None
     generation: str | None = None
     hits: tuple[Hit, ...] = ()
+    notices: tuple[str, ...] = ()
     dropped: int = 0
     seconds: float = 0.0
 
@@ -187,18 +188,19 @@ class Answerer:
     async def _retrieve(self, question: str, corpus: str, rag: RagOptions) -> Evidence:
         try:
             found = await self._retriever.retrieve(
-                Query(corpus, (question,), rag.top_k, rag.filter)
+                Query(corpus, (question,), rag.top_k, rag.filter, rag.min_score)
             )
         except UnavailableError as error:
             if rag.mode == "on" or self._settings.require_retrieval:
                 raise
             return Evidence("degraded", str(error), corpus)
-        hits = found.hits[0]
-        kept = tuple(hit for hit in hits if rag.min_score is None or hit.score >= rag.min_score)
-        if kept:
-            return Evidence("used", None, corpus, found.generation, kept)
-        reason = f"all {len(hits)} hits are below rag.min_score" if hits else "nothing was found"
-        return Evidence("empty", reason, corpus, found.generation)
+        hits, notices = found.hits[0], tuple(found.told(0))
+        if hits:
+            return Evidence("used", None, corpus, found.generation, hits, notices)
+        least = "" if rag.min_score is None else f" with rag.min_score={rag.min_score:g} or more"
+        return Evidence(
+            "empty", f"nothing was found{least}", corpus, found.generation, notices=notices
+        )
 
     def _sampling(self, request: ChatRequest, request_id: str) -> SamplingParams:
         engine = self._settings.engine
@@ -258,6 +260,7 @@ def rag_json(answering: Answering) -> dict[str, Any]:
         "corpus": evidence.corpus,
         "generation": evidence.generation,
         "hits": [hit_summary(hit) for hit in evidence.hits],
+        "notices": list(evidence.notices),
         "documents_dropped": evidence.dropped,
         "unverified_quotes": answering.text.unverified,
         "timings_ms": {

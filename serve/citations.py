@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.records import Hit
+from cluster.records import Hit, Place
 from serve.rendering import PlacedQuote
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """`index` is the [n] in the answer; `start` and `end` are offsets in the parsed document."""
+    """`index` is the [n] in the answer; `start` and `end` are offsets in the parsed document.
+
+    `section` is the path of headings above the chunk; `also` are other places of the same text.
+    """
 
     index: int
     doc_id: str
@@ -26,6 +29,8 @@ class Citation:
     end: int
     quote: str
     score: float
+    section: str = ""
+    also: tuple[Place, ...] = ()
 
 
 def cite(quotes: Sequence[PlacedQuote], hits: Sequence[Hit]) -> list[Citation]:
@@ -68,4 +73,6 @@ def _citation(number: int, span: tuple[int, int], hit: Hit) -> Citation:
         end=chunk.start + end,
         quote=chunk.text[start:end],
         score=hit.score,
+        section=chunk.section,
+        also=hit.also,
     )

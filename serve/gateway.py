@@ -126,17 +126,18 @@ class Routes:
         corpus = body.corpus or self._parts.settings.corpus
         if corpus is None:
             raise UsageError("neither corpus nor serve.corpus is set")
-        query = Query(corpus, tuple(body.texts), body.top_k, body.filter)
+        query = Query(corpus, tuple(body.texts), body.top_k, body.filter, body.min_score)
         found = await heard(request, self._parts.retriever.retrieve(query))
         if isinstance(found, Response):
             return found
         results = [
-            {"query": text, "hits": [hit_json(hit) for hit in hits]}
-            for text, hits in zip(body.texts, found.hits, strict=True)
+            {"query": text, "hits": [hit_json(hit) for hit in hits], "notices": found.told(number)}
+            for number, (text, hits) in enumerate(zip(body.texts, found.hits, strict=True))
         ]
         head = {"object": "list", "corpus": found.corpus, "generation": found.generation}
-        hits = {"hits": results[0]["hits"]} if body.query is not None else {}
-        return {**head, **hits, "results": results}
+        first: dict[str, Any] = dict(results[0]) if body.query is not None else {}
+        first.pop("query", None)
+        return {**head, **first, "results": results}
 
     async def healthz(self) -> dict[str, str]:
         """This process answers."""

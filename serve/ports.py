@@ -12,21 +12,33 @@ from serve.engine.protocol import EngineStats, GenerationChunk, GenerationReques
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Questions to one corpus; `filter` is a Milvus expression on chunk fields."""
+    """Questions to one corpus; `filter` is a Milvus expression on chunk fields.
+
+    Hits whose cosine is below `min_score` are left out (None: as the settings say).
+    """
 
     corpus: str
     questions: tuple[str, ...]
     top_k: int | None = None
     filter: str | None = None
+    min_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """For each question its hits, best first, and which build of the corpus they are from."""
+    """For each question its hits, best first, and which build of the corpus they are from.
+
+    `notices` are what to tell of each question; empty where there is nothing for any.
+    """
 
     corpus: str
     generation: str
     hits: tuple[tuple[Hit, ...], ...]
+    notices: tuple[tuple[str, ...], ...] = ()
+
+    def told(self, question: int) -> list[str]:
+        """The notices of one question, by its place."""
+        return list(self.notices[question]) if self.notices else []
 
 
 @dataclass(frozen=True, slots=True)

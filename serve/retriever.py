@@ -17,6 +17,7 @@ import numpy as np
 from cluster.corpora import Corpora, Generation
 from cluster.embedder import Embedder
 from cluster.errors import NotFoundError, UnavailableError, UsageError
+from cluster.questions import check_text
 from cluster.records import Hit
 from cluster.retrieval import Retriever, Wanted
 from cluster.settings import ServeSettings
@@ -28,6 +29,7 @@ from serve.ttl import TtlCache
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+_BYTES = 4  # of a character, at most: a token has one at least
 SEARCHES = 8  # at once; they wait for Milvus, not for a processor
 Result = TypeVar("Result")
 
@@ -89,14 +91,24 @@ class LiveRetriever:
         except UsageError as error:  # a name that cannot exist does not exist
             raise NotFoundError(f"corpus {query.corpus!r} does not exist: {error}") from error
         vectors = await self._vectors.of(query.questions)
-        wanted = Wanted(query.top_k, query.filter)
+        wanted = Wanted(query.top_k, query.filter, min_score=query.min_score)
         group = _Group(query.corpus, generation.generation, wanted)
         searches = [
             _Search(generation, question, vector)
             for question, vector in zip(query.questions, vectors, strict=True)
         ]
         hits = await self._searches.ask(group, searches)
-        return Retrieved(query.corpus, generation.generation, tuple(hits))
+        notices = await self._notices(query.questions)
+        return Retrieved(query.corpus, generation.generation, tuple(hits), notices)
+
+    async def _notices(self, questions: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+        """Of long questions only: others cost no turn of the embedder's thread."""
+        longest = self._embedder.max_tokens
+        if all(len(question) * _BYTES <= longest for question in questions):
+            return ()
+        return await _on(
+            self._embedding, lambda: tuple(self._retriever.notices(text) for text in questions)
+        )
 
     async def _search(self, group: _Group, searches: list[_Search]) -> list[tuple[Hit, ...]]:
         questions = [search.question for search in searches]
@@ -113,6 +125,8 @@ class LiveRetriever:
         return list(vectors_QE)
 
     def _embed_documents(self, texts: Sequence[str]) -> Embedded:
+        for position, text in enumerate(texts):
+            check_text(f"input {position}", text)
         lengths = [len(encoding.ids) for encoding in self._tokenizer.encode_batch(list(texts))]
         for position, length in enumerate(lengths):
             if length > self._embedder.max_tokens:

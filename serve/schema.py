@@ -6,8 +6,11 @@ A parameter of OpenAI that we do not support is accepted with the value that mea
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from cluster.errors import UsageError
+from cluster.questions import check_text
 
 UNSUPPORTED = "unsupported_parameter"
 MAX_CHOICES = 16
@@ -41,7 +44,20 @@ _INERT: dict[str, tuple[Any, ...]] = {
     "verbosity": _NOTHING,
     "web_search_options": _NOTHING,
 }
-Text = Annotated[str, Field(max_length=1_000_000)]
+
+
+def _is_text(value: Any) -> Any:
+    """Refuse half of a surrogate pair, which JSON can write, by its place."""
+    if isinstance(value, str):
+        try:
+            check_text("this string", value)
+        except UsageError as error:
+            raise PydanticCustomError("invalid_value", "{why}", {"why": str(error)}) from error
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_is_text), Field(max_length=1_000_000)]
+Filter = Annotated[str, BeforeValidator(_is_text), Field(max_length=10_000)]
 
 
 class Body(BaseModel):
@@ -98,13 +114,13 @@ class RagOptions(Body):
     """How to use documents: `auto` when a corpus is known, `on` or an error, `off`.
 
     `filter` is a Milvus expression on chunk fields; hits whose cosine is below `min_score` count as
-    not found.
+    not found, also those found by words (unset: as `retrieval.min_score` says).
     """
 
     corpus: str | None = None
     mode: Literal["auto", "on", "off"] = "auto"
     top_k: int | None = Field(None, ge=1, le=100)
-    filter: str | None = Field(None, max_length=10_000)
+    filter: Filter | None = None
     min_score: float | None = Field(None, ge=-1, le=1)
 
 
@@ -184,7 +200,8 @@ class RetrieveRequest(Body):
     query: Text | None = None
     queries: Annotated[list[Text], Field(min_length=1, max_length=256)] | None = None
     top_k: int | None = Field(None, ge=1, le=100)
-    filter: str | None = Field(None, max_length=10_000)
+    filter: Filter | None = None
+    min_score: float | None = Field(None, ge=-1, le=1)
 
     @model_validator(mode="after")
     def _check(self) -> "RetrieveRequest":

@@ -44,11 +44,12 @@ LIGHT = [
 HEAVY = {"ray", "torch", "transformers", "peft", "pymilvus", "sentence_transformers", "pandas"}
 CLUSTER = {
     "__init__", "__main__", "adapters", "api_calls", "artifacts", "cli", "config_cli", "console", "corpora",
-    "datasets", "doctor", "doctor_cli", "embedder", "environment", "errors", "formats", "fusion", "keys",
-    "leases", "lora", "mapped_rows", "memory", "milvus_calls", "milvus_lite", "milvus_search", "models",
-    "objects", "objects_local", "objects_s3", "options", "pointers", "prompts", "quotes", "records",
-    "rerank", "resolve", "retrieval", "row_schema", "rows", "runtime", "search_cli", "sections", "session",
-    "set_settings", "settings", "train_settings", "trained_models", "vectors", "words",
+    "datasets", "doctor", "doctor_cli", "embedder", "environment", "equal_hits", "errors", "filters",
+    "formats", "fusion", "keys", "leases", "lora", "mapped_rows", "memory", "milvus_calls", "milvus_lite",
+    "milvus_search", "models", "objects", "objects_local", "objects_s3", "options", "pointers", "prompts",
+    "questions", "quotes", "records", "rerank", "resolve", "retrieval", "row_schema", "rows", "runtime",
+    "search_cli", "sections", "session", "set_settings", "settings", "train_settings", "trained_models",
+    "vectors", "words",
 }  # fmt: skip
 
 

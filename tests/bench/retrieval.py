@@ -1,8 +1,9 @@
-"""How good and how fast the retriever is: python -m tests.bench.retrieval DATA_FOLDER [split]
+"""How good and how fast the retriever is: python -m tests.bench.retrieval DATA_FOLDER...
 
-DATA_FOLDER holds `corpus.jsonl`, `qa.jsonl` and `qrels.tsv` (BEIR's judgments). nDCG@10 and recall@10 of
-dense, sparse and hybrid search, a document ranked by its best chunk; queries are `metadata.claim` where
-there is one, else the questions. Then for dense and for hybrid search 16 questions at once against one by
+Each DATA_FOLDER (SciFact, XQuAD, PubMedQA) holds `corpus.jsonl`, `qa.jsonl` and `qrels.tsv` (BEIR's
+judgments). nDCG@10 and recall@10 of dense, sparse and hybrid search for the test split, a document ranked
+by its best chunk or by one with the same text; queries are `metadata.claim` where there is one, else the
+questions. Then, for the first folder, for dense and for hybrid search 16 questions at once against one by
 one, and the same of 16 callers of the retriever that serves, with what its batching adds where there is
 only one. Milvus Lite's BM25 is Python that takes one question after another, so there hybrid gains little.
 """
@@ -15,13 +16,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import log2
 from pathlib import Path
 from typing import Any
 
 from cluster.console import Console
 from cluster.corpora import Generation
+from cluster.records import Hit
 from cluster.retrieval import Retriever
 from cluster.session import Session
 from cluster.settings import RaySettings, ServeSettings, Settings
@@ -35,36 +37,50 @@ _K = 10
 _DEPTH = 40
 _AT_ONCE = 16
 _PAIRS = 7
+_SPLIT = "test"
 
 Judgments = Mapping[str, Mapping[str, int]]
 
 
-def main(folder: str, split: str = "test") -> None:
-    """Print quality by mode and the gain of batching."""
-    queries, judgments = read_queries(Path(folder), split)
+def main(*folders: str) -> None:
+    """Print quality by mode for each folder, and the gain of batching for the first."""
+    results = []
     with tempfile.TemporaryDirectory() as home:
         settings = Settings(home=Path(home), ray=RaySettings(num_cpus=os.cpu_count()))
         with Session(settings, Console()) as session:
-            ingested = ingest(session, str(Path(folder) / "corpus.jsonl"), "bench")
-            generation = session.corpora.live("bench")
             retrievers = {mode: _retriever(session, mode) for mode in ("dense", "sparse", "hybrid")}
-            quality = {
-                mode: _quality(retriever, generation, queries, judgments)
-                for mode, retriever in retrievers.items()
-            }
-            some = list(queries.values())[:_AT_ONCE]
+            for folder in map(Path, folders):
+                results.append(_measured(session, retrievers, folder))
+            queries, _ = read_queries(Path(folders[0]), _SPLIT)
+            generation = session.corpora.live(_corpus(Path(folders[0])))
             batching = {
-                mode: _batching(session, retrievers[mode], generation, some)
+                mode: _batching(
+                    session, retrievers[mode], generation, list(queries.values())[:_AT_ONCE]
+                )
                 for mode in ("dense", "hybrid")
             }
-    report("retrieval", {
-        "data": Path(folder).name,
-        "split": split,
+    report("retrieval", {"split": _SPLIT, "sets": results, "batching": batching})
+
+
+def _measured(
+    session: Session, retrievers: Mapping[str, Retriever], folder: Path
+) -> dict[str, Any]:
+    queries, judgments = read_queries(folder, _SPLIT)
+    ingested = ingest(session, str(folder / "corpus.jsonl"), _corpus(folder))
+    generation = session.corpora.live(_corpus(folder))
+    return {
+        "data": folder.name,
         "queries": len(queries),
         "documents": ingested["documents"]["added"],
-        "quality": quality,
-        "batching": batching,
-    })  # fmt: skip
+        "quality": {
+            mode: _quality(retriever, generation, queries, judgments)
+            for mode, retriever in retrievers.items()
+        },
+    }
+
+
+def _corpus(folder: Path) -> str:
+    return f"bench-{folder.name.replace('_', '-')}"
 
 
 def read_queries(folder: Path, split: str) -> tuple[dict[str, str], Judgments]:
@@ -157,7 +173,7 @@ def _quality(
 ) -> dict[str, Any]:
     names = list(queries)
     hits = retriever.retrieve(generation, [queries[name] for name in names], top_k=_DEPTH)
-    ranked = [list(dict.fromkeys(hit.chunk.doc_id for hit in found)) for found in hits]
+    ranked = [list(dict.fromkeys(_documents(found))) for found in hits]
     scores = [ndcg(docs, judgments[name]) for name, docs in zip(names, ranked, strict=True)]
     recalls = [
         len(set(docs[:_K]) & judgments[name].keys()) / len(judgments[name])
@@ -165,6 +181,12 @@ def _quality(
     ]
     mean_ndcg, mean_recall = sum(scores) / len(scores), sum(recalls) / len(recalls)
     return {"ndcg_at_10": round(mean_ndcg, 4), "recall_at_10": round(mean_recall, 4)}
+
+
+def _documents(hits: Sequence[Hit]) -> Iterator[str]:
+    for hit in hits:
+        yield hit.chunk.doc_id
+        yield from (place.doc_id for place in hit.also)
 
 
 if __name__ == "__main__":

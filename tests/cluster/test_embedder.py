@@ -54,7 +54,9 @@ def test_vectors_equal_those_of_sentence_transformers(
     documents = plain.encode_document(TEXTS, normalize_embeddings=True)
     queries = plain.encode_query(TEXTS, normalize_embeddings=True)
     assert np.allclose(ours.embed_documents(TEXTS), documents, atol=2e-6)
-    assert np.allclose(ours.embed_queries(TEXTS), queries, atol=2e-6)
+    whole = [n for n, text in enumerate(TEXTS) if ours.question_notice(text) is None]
+    assert len(whole) == len(TEXTS) - 1
+    assert np.allclose(ours.embed_queries(TEXTS)[whole], queries[whole], atol=2e-6)
     assert np.allclose(documents, queries) == (model == "path")
 
 
@@ -64,6 +66,19 @@ def test_bfloat16_keeps_the_direction_and_the_unit_length(path: str) -> None:
     assert fast.dtype == np.float32
     assert (exact * fast).sum(1).min() >= 0.999
     assert np.allclose(np.linalg.norm(fast, axis=1), 1, atol=1e-6)
+
+
+def test_long_questions_with_another_end_or_beginning_differ(path: str) -> None:
+    embedder = Embedder(path)
+    story = "The unit has been running for weeks and nobody knows why it hums. " * 40
+    bolts, water = "Which torque do the bolts take?", "When is the garden watered?"
+    asked = [f"{story}{bolts}", f"{story}{water}", f"{bolts} {story}"]
+    vectors_NE = embedder.embed_queries(asked)
+    assert np.allclose(np.linalg.norm(vectors_NE, axis=1), 1, atol=1e-5)
+    near_NE = vectors_NE @ embedder.embed_queries([bolts, water]).T
+    assert near_NE.argmax(axis=1).tolist() == [0, 1, 0]
+    assert "models.embedder reads 254 at once" in (embedder.question_notice(asked[0]) or "")
+    assert embedder.question_notice(bolts) is None
 
 
 def test_no_texts_give_no_vectors(path: str) -> None:

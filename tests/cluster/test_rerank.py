@@ -88,7 +88,7 @@ def test_retriever_with_a_reranker_looks_deeper_and_gives_what_was_asked(
     (best,) = retriever.retrieve(GENERATION, ["how long?"])
     (full,) = Reranker(cross_encoder).rerank(["how long?"], [hits()], top_k=5)
     assert best == full[:2]
-    assert [options.top_k for options in search.asked] == [5]
+    assert [options.top_k for options in search.asked] == [10]
 
 
 def test_reranker_path_of_a_package_that_is_missing_says_which_setting() -> None:

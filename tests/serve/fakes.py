@@ -97,7 +97,8 @@ class StaticRetriever:
         self.queries.append(query)
         if self.error is not None:
             raise self.error
-        hits = self.hits[: query.top_k]
+        least = -1.0 if query.min_score is None else query.min_score
+        hits = tuple(hit for hit in self.hits if hit.score >= least)[: query.top_k]
         return Retrieved(query.corpus, "generation-1", (hits,) * len(query.questions))
 
     async def embed(self, texts: Sequence[str]) -> Embedded:

@@ -33,7 +33,7 @@ def test_chat_with_documents_quotes_and_cites_them(house: House) -> None:
     assert body["citations"] == [{
         "index": 2, "doc_id": "doc-2", "chunk_id": "chunk-2", "uri": "file:///manual/doc-2.md",
         "title": "Manual 2", "page": 2, "start": 110, "end": 141,
-        "quote": "Hold the button for 10 seconds.", "score": 0.8,
+        "quote": "Hold the button for 10 seconds.", "score": 0.8, "section": "", "also": [],
     }]  # fmt: skip
     rag = body["rag"]
     assert (rag["status"], rag["corpus"], rag["generation"]) == ("used", "lamps", "generation-1")

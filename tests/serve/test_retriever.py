@@ -34,6 +34,9 @@ class CountingEmbedder:
         self.gate = threading.Event()
         self.gate.set()
 
+    def question_notice(self, text: str) -> str | None:
+        return None
+
     def embed_queries(self, texts: Sequence[str]) -> np.ndarray:
         self.calls.append(list(texts))
         assert self.gate.wait(5)
@@ -134,8 +137,8 @@ def test_retriever_groups_by_corpus_top_k_and_filter(parts: Parts) -> None:
 
     parts.run(test)
     assert sorted((c, texts, o.top_k, o.filter) for c, texts, o in parts.milvus.calls) == [
-        ("doors_g1", ["d"], 4, None), ("lamps_g1", ["a", "b", "c"], 4, None),
-        ("lamps_g1", ["e"], 2, None), ("lamps_g1", ["f"], 4, "x"),
+        ("doors_g1", ["d"], 8, None), ("lamps_g1", ["a", "b", "c"], 8, None),
+        ("lamps_g1", ["e"], 4, None), ("lamps_g1", ["f"], 8, "x"),
     ]  # fmt: skip
     assert sorted(parts.embedder.calls[-1]) == ["a", "b", "c", "d", "e", "f"]
 
