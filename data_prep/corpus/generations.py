@@ -25,7 +25,7 @@ from data_prep.corpus.tables import CHUNKS, ORDER, get_chunks
 
 _ROWS_PER_FILE = 100_000
 _PACKAGES = (
-    "ray", "tokenizers", "pypdfium2", "markitdown", "lxml",
+    "ray", "tokenizers", "pypdfium2", "python-pptx", "lxml", "striprtf",
     "sentence-transformers",
 )  # fmt: skip
 
