@@ -27,9 +27,9 @@ from data_prep.documents.cutting import Cutting, cutter_for
 from data_prep.documents.formats.layout import MISSING
 from data_prep.documents.formats.parsed import Notice, Parsed, ParseError
 from data_prep.documents.formats.titles import usable_title
+from data_prep.documents.listed import Source
 from data_prep.documents.reading import SourceReader
 from data_prep.documents.sandbox import Sandbox
-from data_prep.documents.sources import Source
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -16,8 +16,9 @@ from cluster.errors import InputError
 from cluster.settings import IngestSettings, StoreSettings
 from data_prep.corpus.ledger import Entry
 from data_prep.corpus.plan import make_plan
+from data_prep.documents.listed import Listing
 from data_prep.documents.reading import SourceReader
-from data_prep.documents.sources import Listing, list_sources
+from data_prep.documents.sources import list_sources
 
 
 def listed(location: Path | str, **ingest: object) -> Listing:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from cluster.errors import InputError
 from cluster.settings import IngestSettings, StoreSettings
+from data_prep.documents.listed import Listing
 from data_prep.documents.reading import SourceReader
-from data_prep.documents.sources import Listing, list_sources
+from data_prep.documents.sources import list_sources
 
 ROWS = [
     {"id": 3, "title": "Lamp", "body": "It needs 7 bolts.", "year": 2011, "vector": [0.1]},

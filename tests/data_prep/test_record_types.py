@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from cluster.settings import IngestSettings, StoreSettings
+from data_prep.documents.listed import Listing
 from data_prep.documents.parse import parse_record
 from data_prep.documents.reading import SourceReader
-from data_prep.documents.sources import Listing, list_sources
+from data_prep.documents.sources import list_sources
 
 ZONE = timezone(timedelta(hours=2))
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from cluster.settings import IngestSettings, StoreSettings
+from data_prep.documents.listed import Listing
 from data_prep.documents.reading import SourceReader
-from data_prep.documents.sources import Listing, list_sources
+from data_prep.documents.sources import list_sources
 
 
 def listed(location: Path | str, **ingest: object) -> Listing:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.settings import IngestSettings, StoreSettings
-from data_prep.documents.sources import Listing, list_sources
+from data_prep.documents.listed import Listing
+from data_prep.documents.sources import list_sources
 from data_prep.documents.uris import file_uri, fragment, object_uri, path_of, web_uri
 
 NAMES = (

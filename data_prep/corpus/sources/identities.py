@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from cluster.keys import content_id
 from data_prep.corpus.ledger import Entries, Entry
+from data_prep.documents.listed import Failure, Listing, Source
 from data_prep.documents.records.fields import MAX_ID_BYTES
-from data_prep.documents.sources import Failure, Listing, Source
 from data_prep.documents.uris import S3
 
 _MAGIC = frozenset("*?[")
