@@ -13,7 +13,7 @@ from typing import Any
 
 from cluster.errors import InputError
 from data_prep.chunking.cutter import Span
-from data_prep.documents.formats.plain.headings import first_heading as first_heading
+from data_prep.documents.formats.notices import Notice
 
 # what pypdf, lxml and the Office libraries raise on damaged files beside their own errors
 FAULTS = (
@@ -44,18 +44,6 @@ _HIDDEN = re.compile(
 
 class ParseError(InputError):
     """A source that cannot become a document; `str()` is the reason in the ledger."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something of an indexed document that is not searched, or not as its author meant it.
-
-    `kind` groups notices in reports (two words, such as `pages without text`), `text` says it of this
-    document, with counts.
-    """
-
-    kind: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

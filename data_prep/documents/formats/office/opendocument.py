@@ -4,10 +4,11 @@ from html import escape
 from typing import Any
 
 from data_prep.documents.formats.html.page import html_blocks
+from data_prep.documents.formats.notices import undescribed_pictures
 from data_prep.documents.formats.office.opendocument_body import Body
 from data_prep.documents.formats.office.package import Package, below, properties
 from data_prep.documents.formats.office.titles import document_title
-from data_prep.documents.formats.parsed import FAULTS, Notice, Parsed, ParseError, clean
+from data_prep.documents.formats.parsed import FAULTS, Parsed, ParseError, clean
 
 
 def parse_odt(data: bytes) -> Parsed:
@@ -33,15 +34,11 @@ def parse_odt(data: bytes) -> Parsed:
     if not text.strip() and body.undescribed:
         raise ParseError(f"holds no text: {body.undescribed} pictures, which need OCR")
     title = document_title(about.pop("title", ""), written.headings)
-    return Parsed(title, text, metadata=about, markdown=True, notices=_notices(body.undescribed))
+    notices = undescribed_pictures(body.undescribed)
+    return Parsed(title, text, metadata=about, markdown=True, notices=notices)
 
 
 def _refuse_locked(package: Package) -> None:
     manifest: Any | None = package.xml("META-INF/manifest.xml")
     if manifest is not None and any(True for _ in below(manifest, "encryption-data")):
         raise ParseError("is encrypted; remove its password first")
-
-
-def _notices(pictures: int) -> tuple[Notice, ...]:
-    text = f"{pictures} pictures without a description are not searched"
-    return (Notice("pictures without text", text),) if pictures else ()

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from data_prep.documents.formats.archive import check_archive
+from data_prep.documents.formats.notices import Notice, counted
 from data_prep.documents.formats.parsed import (
     FAULTS,
-    Notice,
     Parsed,
     ParseError,
     clean,
@@ -204,4 +204,4 @@ def _notices(counts: _Counts, slides: int) -> Iterator[Notice]:
             "hidden slides", f"{len(counts.hidden):,} of {slides:,} slides hidden, left out"
         )
     if counts.charts:
-        yield Notice("charts without values", f"{counts.charts:,} charts could not be read")
+        yield Notice("charts without values", f"{counted(counts.charts, 'chart')} cannot be read")

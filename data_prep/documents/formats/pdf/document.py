@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from data_prep.documents.formats.parsed import Notice, Parsed, ParseError, clean
+from data_prep.documents.formats.notices import Notice
+from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf.flow import Placed, make_blocks, mark_contents
 from data_prep.documents.formats.pdf.furniture import remove_furniture
 from data_prep.documents.formats.pdf.header_rows import finish
