@@ -101,7 +101,10 @@ def test_notebook_keeps_words_code_and_short_outputs() -> None:
     assert "```julia\n# no heading\n1 + 1\n```\n\n```\n2\n```" in document.text
     assert "boom" not in document.text
     assert len(document.text) < 2500
-    assert {notice.kind for notice in document.notices} == {"pictures without text", "shortened outputs"}
+    assert {notice.kind for notice in document.notices} == {
+        "pictures without text",
+        "shortened outputs",
+    }
 
 
 def test_mail_keeps_head_and_body_and_names_attachments() -> None:

@@ -18,12 +18,11 @@ from data_prep.documents.formats.parsed import (
 from data_prep.documents.formats.tables.header import Covered
 from data_prep.documents.formats.tables.number_formats import GENERAL, shown
 from data_prep.documents.formats.tables.rows import paragraphs
+from data_prep.documents.formats.titles import is_placeholder
 
-# what programs call a slide or a deck that nobody named
+# what programs call a slide that nobody named
 _NAMELESS = re.compile(
-    r"(?:slide|folie|diapositi\w+|dia|slajd|スライド|幻灯片)\s*\d*"
-    r"|(?:power ?point)[ -](?:presentation|präsentation)|presentation\d*|präsentation\d*|untitled|title",
-    re.IGNORECASE,
+    r"(?:slide|folie|diapositi\w+|dia|slajd|スライド|幻灯片)\s*\d*|untitled|title", re.IGNORECASE
 )
 _FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|bmp|svg|tiff?|webp|emf|wmf)", re.IGNORECASE)
 _FURNITURE = frozenset(("SLIDE_NUMBER", "DATE", "FOOTER", "HEADER"))
@@ -53,7 +52,8 @@ def parse_pptx(data: bytes) -> Parsed:
         deck = pptx.Presentation(io.BytesIO(data))
         slides = [_slide(number, slide, counts) for number, slide in enumerate(deck.slides, 1)]
         title = next((name for slide in deck.slides if (name := _shown_title(slide))), "")
-        title = title or _named(clean(deck.core_properties.title or ""))
+        if not title and not is_placeholder(given := clean(deck.core_properties.title or "")):
+            title = given.strip()
     except FAULTS as error:
         raise ParseError(
             f"Office file is damaged: {str(error)[:200] or type(error).__name__}"
@@ -82,7 +82,8 @@ def _slide(number: int, slide: Any, counts: _Counts) -> str:
 
 def _shown_title(slide: Any) -> str:
     title = None if _is_hidden(slide) else slide.shapes.title
-    return _named(clean(_line(title.text_frame.text))) if title is not None else ""
+    words = clean(_line(title.text_frame.text)) if title is not None else ""
+    return "" if is_placeholder(words) else words
 
 
 def _is_hidden(slide: Any) -> bool:

@@ -17,7 +17,8 @@ from data_prep.documents.formats.pdf.page.reader import opened, read_pages
 from data_prep.documents.formats.pdf.page.shapes import Line, OutlineEntry, Page, Piece
 from data_prep.documents.formats.pdf.tables import Table, find_tables, join_marks
 from data_prep.documents.formats.pdf.text import write
-from data_prep.documents.formats.pdf.titles import is_placeholder, largest_line
+from data_prep.documents.formats.pdf.titles import largest_line
+from data_prep.documents.formats.titles import is_placeholder
 
 _MONO_BODY = 0.5  # share of letters above which a typewriter's font is the ordinary one
 _OCR = "run OCR first, or set ingest.pdf_parser=docling"
