@@ -7,7 +7,8 @@ structure becomes blank lines, so that chunks and sentences end where paragraphs
 import re
 import unicodedata
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +64,16 @@ class Parsed:
     separate: bool = False
     notices: tuple[Notice, ...] = ()
     spans: tuple[Span, ...] = ()
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Faults of libraries inside become a ParseError that says that `what` is damaged, and why."""
+    try:
+        yield
+    except FAULTS as error:
+        reason = str(error)[:200] or type(error).__name__
+        raise ParseError(f"{what} is damaged: {reason}") from error
 
 
 def clean(text: str) -> str:

@@ -14,11 +14,10 @@ from typing import Any
 from data_prep.documents.formats.archive import check_archive
 from data_prep.documents.formats.notices import Notice
 from data_prep.documents.formats.parsed import (
-    FAULTS,
     Parsed,
-    ParseError,
     clean,
     join_pages,
+    reading,
 )
 from data_prep.documents.formats.tables.grid import spread
 from data_prep.documents.formats.tables.rows import paragraphs
@@ -54,15 +53,15 @@ def parse_ods(data: bytes) -> Parsed:
     check_archive(data)
     sheets: list[_Sheet] = []
     texts: list[str] = []
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open("content.xml") as file:
-            for number, rows in groupby(_rows(file, sheets), lambda found: found[0]):
-                found = list(paragraphs(row for _, row in rows))
-                texts += [""] * (number - len(texts))
-                texts.append(clean("\n\n".join([f"# {sheets[number].name}", *found])))
-    except FAULTS as error:
-        reason = str(error)[:200] or type(error).__name__
-        raise ParseError(f"OpenDocument spreadsheet is damaged: {reason}") from error
+    with (
+        reading("OpenDocument spreadsheet"),
+        zipfile.ZipFile(io.BytesIO(data)) as archive,
+        archive.open("content.xml") as file,
+    ):
+        for number, rows in groupby(_rows(file, sheets), lambda found: found[0]):
+            found = list(paragraphs(row for _, row in rows))
+            texts += [""] * (number - len(texts))
+            texts.append(clean("\n\n".join([f"# {sheets[number].name}", *found])))
     joined = join_pages("", texts, {"sheets": len(sheets)})
     return replace(joined, markdown=True, separate=True, notices=tuple(_notices(sheets)))
 

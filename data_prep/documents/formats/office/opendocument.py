@@ -8,7 +8,7 @@ from data_prep.documents.formats.notices import undescribed_pictures
 from data_prep.documents.formats.office.opendocument_body import Body
 from data_prep.documents.formats.office.package import Package, below, properties
 from data_prep.documents.formats.office.titles import document_title
-from data_prep.documents.formats.parsed import FAULTS, Parsed, ParseError, clean
+from data_prep.documents.formats.parsed import Parsed, ParseError, clean, reading
 
 
 def parse_odt(data: bytes) -> Parsed:
@@ -17,7 +17,7 @@ def parse_odt(data: bytes) -> Parsed:
     ParseError when it is damaged or encrypted. A notice counts pictures that nothing describes.
     """
     package = Package(data)
-    try:
+    with reading("OpenDocument file"):
         _refuse_locked(package)
         content = package.xml("content.xml")
         if content is None:
@@ -26,9 +26,6 @@ def parse_odt(data: bytes) -> Parsed:
         body = Body([root for root in (content, package.xml("styles.xml")) if root is not None])
         markup = "".join(body.html(part) for part in below(content, "body"))
         markup += "".join(f"<p>{escape(mark)} {note}</p>" for mark, note in body.notes)
-    except FAULTS as error:
-        reason = str(error)[:200] or type(error).__name__
-        raise ParseError(f"OpenDocument file is damaged: {reason}") from error
     written = html_blocks(markup)
     text = clean("\n\n".join(written.blocks))
     if not text.strip() and body.undescribed:

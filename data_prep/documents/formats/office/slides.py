@@ -8,12 +8,13 @@ from typing import Any
 
 from data_prep.documents.formats.archive import check_archive
 from data_prep.documents.formats.notices import Notice, counted
+from data_prep.documents.formats.office.package import parse_xml
 from data_prep.documents.formats.parsed import (
     FAULTS,
     Parsed,
-    ParseError,
     clean,
     join_pages,
+    reading,
 )
 from data_prep.documents.formats.tables.header import Covered
 from data_prep.documents.formats.tables.number_formats import GENERAL, shown
@@ -48,16 +49,12 @@ def parse_pptx(data: bytes) -> Parsed:
 
     check_archive(data)
     counts = _Counts()
-    try:
+    with reading("PowerPoint file"):
         deck = pptx.Presentation(io.BytesIO(data))
         slides = [_slide(number, slide, counts) for number, slide in enumerate(deck.slides, 1)]
         title = next((name for slide in deck.slides if (name := _shown_title(slide))), "")
         if not title and not is_placeholder(given := clean(deck.core_properties.title or "")):
             title = given.strip()
-    except FAULTS as error:
-        raise ParseError(
-            f"Office file is damaged: {str(error)[:200] or type(error).__name__}"
-        ) from error
     joined = join_pages(title, slides, {"slides": len(slides)})
     notices = tuple(_notices(counts, len(slides)))
     return replace(joined, markdown=True, separate=True, notices=notices)
@@ -164,13 +161,10 @@ def _number(value: float | None) -> str:
 
 def _diagram(shape: Any) -> str:
     """The texts of a diagram, whose boxes are in a part of their own."""
-    from lxml import etree
-
     relation = next((each.get(_DATA) for each in shape.element.iter(_DIAGRAM)), None)
     if relation is None:
         return ""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    root = etree.fromstring(shape.part.related_part(relation).blob, parser)
+    root = parse_xml(shape.part.related_part(relation).blob)
     points = ("".join(text.text or "" for text in each.iter("{*}t")) for each in root.iter("{*}p"))
     return "\n".join(filter(None, map(_line, points)))
 

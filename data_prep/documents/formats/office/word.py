@@ -12,7 +12,7 @@ from data_prep.documents.formats.office.package import Package, below, propertie
 from data_prep.documents.formats.office.titles import document_title
 from data_prep.documents.formats.office.word_body import Body
 from data_prep.documents.formats.office.word_styles import Numbering, Styles
-from data_prep.documents.formats.parsed import FAULTS, Parsed, ParseError, clean
+from data_prep.documents.formats.parsed import Parsed, ParseError, clean, reading
 
 
 def parse_docx(data: bytes) -> Parsed:
@@ -21,19 +21,15 @@ def parse_docx(data: bytes) -> Parsed:
     ParseError when it is damaged. A notice counts pictures that nothing describes.
     """
     package = Package(data)
-    try:
+    with reading("Word file"):
         main = _main_part(package)
         found = package.xml(main)
         if found is None:
-            raise ParseError("Office file is damaged: it has no document part")
+            raise ParseError("Word file is damaged: it has no document part")
         folder = main.rpartition("/")[0]
         about = properties(package.xml("docProps/core.xml"))
         body = _body(package, folder)
         markup = body.html(found)
-    except FAULTS as error:
-        raise ParseError(
-            f"Office file is damaged: {str(error)[:200] or type(error).__name__}"
-        ) from error
     written = html_blocks(markup)
     text = clean("\n\n".join(written.blocks))
     if not text.strip() and body.inline.pictures:

@@ -6,11 +6,10 @@ from dataclasses import replace
 from data_prep.documents.formats.archive import check_archive
 from data_prep.documents.formats.notices import Notice, counted
 from data_prep.documents.formats.parsed import (
-    FAULTS,
     Parsed,
-    ParseError,
     clean,
     join_pages,
+    reading,
 )
 from data_prep.documents.formats.tables.grid import Grid
 from data_prep.documents.formats.tables.rows import paragraphs
@@ -27,7 +26,7 @@ def parse_xlsx(data: bytes) -> Parsed:
     and columns, error values, comments and formulas without a result are left out, with a notice.
     """
     check_archive(data)
-    try:
+    with reading("Excel file"):
         book = Workbook(data)
         notices = list(_of_book(book))
         texts = []
@@ -43,10 +42,6 @@ def parse_xlsx(data: bytes) -> Parsed:
                 len(grid.hidden_columns),
             )
         title = clean(book.title)
-    except FAULTS as error:
-        raise ParseError(
-            f"Excel file is damaged: {str(error)[:200] or type(error).__name__}"
-        ) from error
     joined = join_pages(title, texts, {"sheets": len(texts)})
     return replace(joined, markdown=True, separate=True, notices=tuple(notices))
 
