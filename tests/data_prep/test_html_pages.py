@@ -130,6 +130,11 @@ def test_encoding_is_the_one_that_fits(data: bytes, text: str) -> None:
     assert parse_html(data).text == text
 
 
+def test_long_page_is_whole_where_it_is_cut_into_pieces() -> None:
+    text = page("<p>ランプには&eacute;ボルト<b>が</b>七本</p>" * 5000).text
+    assert text == "\n\n".join(["ランプにはéボルトが七本"] * 5000)
+
+
 def test_xhtml_with_empty_elements_and_prefixes_is_read() -> None:
     data = b"""<?xml version="1.0"?><h:html xmlns:h="http://www.w3.org/1999/xhtml"><h:head>
     <h:title>T</h:title><h:script src="x"/></h:head><h:body><h:p>One<h:a id="x"/> two</h:p><h:p/>
