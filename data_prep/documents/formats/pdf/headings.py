@@ -31,12 +31,13 @@ Style = tuple[float, bool]
 
 
 def body_size(lines: Iterable[Line]) -> float:
-    """The size in which most letters are set."""
+    """The size in which most letters are set; the larger of two that share them, beside an index."""
     letters: Counter[float] = Counter()
     for line in lines:
         for piece in line.pieces:
             letters[piece.style[0]] += len(piece.text)
-    return letters.most_common(1)[0][0] if letters else 10.0
+    most = max(letters.values(), default=0)
+    return max((size for size, count in letters.items() if count > most * 0.6), default=10.0)
 
 
 class Headings:
