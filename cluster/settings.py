@@ -138,7 +138,7 @@ class RetrievalSettings(Section):
 
     mode: Literal["hybrid", "dense", "sparse"] = "hybrid"
     top_k: int = Field(4, ge=1, le=100)
-    candidates: int = Field(100, ge=1, le=1000)
+    candidates: int = Field(50, ge=1, le=1000)
     dense_weight: Fraction = 0.5
     min_score: float | None = Field(None, ge=-1, le=1)
     rerank_model: str = ""

@@ -40,6 +40,11 @@ class Sheet:
         self.content.append(f"0.8 g {x} {y} {width} {height} re f 0 g")
         return self
 
+    def frame(self, x: float, y: float, width: float, height: float) -> "Sheet":
+        """The border of a cell."""
+        self.content.append(f"{x} {y} {width} {height} re S")
+        return self
+
     def field(self, x: float, y: float, name: str, value: str) -> "Sheet":
         """A filled-in text field."""
         self.annotations.append(

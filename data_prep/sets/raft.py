@@ -83,7 +83,7 @@ class ExampleBuilder:
 
         A Rejection when not even the oracles alone fit into the length budget.
         """
-        ranks = {hit.chunk.chunk_id: hit for hit in hits}
+        ranks = _by_chunk(hits)
         present = self._keeps_oracle(task, ranks)
         selection, wanted = self._select(task, hits, present)
         shown = [_document(chunk, ranks, kind) for chunk, kind in selection.chosen]
@@ -201,6 +201,12 @@ def _chunk_tokens(task: Task, selection: Selection, present: bool) -> int:
 
 def _answer(question: Question) -> str:
     return " ".join(sanitize(question.answer).split())
+
+
+def _by_chunk(hits: Sequence[Hit]) -> dict[str, Hit]:
+    """Also by the chunks that have the text of a hit and are folded into it."""
+    named = [(name, hit) for hit in hits for name in (place.chunk_id for place in hit.also)]
+    return {**dict(named), **{hit.chunk.chunk_id: hit for hit in hits}}
 
 
 def _document(chunk: Chunk, ranks: Mapping[str, Hit], kind: Kind | None) -> ContextDocument:

@@ -80,6 +80,23 @@ def test_title_above_the_content_is_kept_once() -> None:
     assert headings(body) == ["# Manual", "## One"]
 
 
+def test_page_of_news_is_read_without_what_sells() -> None:
+    body = """<div id="onetrust-banner-sdk"><h2>Privacy</h2><p>We use cookies to store information.</p></div>
+    <div class="site-header"><a href="/"><img src="logo.png" alt="The News"></a><ul class="menu"><li>
+    <a href="/a">Politics</a></li></ul></div><div class="wrap"><div class="story"><h1>Bridge closed</h1>
+    <p>The bridge over the river will be closed from Monday.</p><div class="ad-slot">Advertisement</div>
+    <blockquote><p>We have no choice.</p><footer>The mayor</footer></blockquote>
+    <div class="share-buttons"><a href="x">Share on X</a></div></div><div class="sidebar"><h3>Most read</h3>
+    <ul><li><a href="1">Dog saves cat</a></li></ul></div></div><div class="newsletter-signup"><p>Subscribe.
+    </p></div><div class="footer"><p>All rights reserved.</p></div>"""
+    found = page(body, "<title>Bridge closed | The News</title>")
+    assert found.title == "Bridge closed"
+    assert found.text.split("\n\n") == [
+        "# Bridge closed", "The bridge over the river will be closed from Monday.",
+        "We have no choice.", "The mayor",
+    ]  # fmt: skip
+
+
 def test_name_of_the_site_above_the_content_is_no_title() -> None:
     head = "<title>Vectors - The Book</title>"
     for bar in ("<div id=menu-bar><h1>The Book</h1></div>", "<header><h1>The Book</h1></header>"):
@@ -128,6 +145,11 @@ def test_author_date_and_language_are_metadata() -> None:
 )  # fmt: skip
 def test_encoding_is_the_one_that_fits(data: bytes, text: str) -> None:
     assert parse_html(data).text == text
+
+
+def test_long_page_is_whole_where_it_is_cut_into_pieces() -> None:
+    text = page("<p>ランプには&eacute;ボルト<b>が</b>七本</p>" * 5000).text
+    assert text == "\n\n".join(["ランプにはéボルトが七本"] * 5000)
 
 
 def test_xhtml_with_empty_elements_and_prefixes_is_read() -> None:

@@ -129,6 +129,22 @@ def test_headings_come_from_the_outline_and_from_larger_type() -> None:
     assert marked.markdown
 
 
+def test_heading_at_the_beginning_of_a_line_is_a_heading() -> None:
+    sheet = (
+        Sheet().text(72, 700, "Floats", font="F2").text(112, 700, "are hollow and show the level.")
+    )
+    document = parse_pdf(drawn_pdf([sheet], bookmarks=[("Floats", 1)]))
+    assert document.text == "# Floats\n\nare hollow and show the level."
+
+
+def test_footnote_stays_on_its_page_when_a_sentence_runs_over_it() -> None:
+    first = Sheet().lines(700, PROSE[:2]).text(72, 60, "1 See the list in the hall.", 7)
+    document = parse_pdf(drawn_pdf([first, Sheet().lines(700, PROSE[2:])]))
+    assert " ".join(PROSE) in document.text
+    assert page_at(document, "See the list") == 1
+    assert page_at(document, "hand and observed") == 2
+
+
 def test_text_that_looks_like_markdown_makes_no_structure() -> None:
     sheet = Sheet().lines(700, ["# 5 is the number of the pump"]).lines(650, ["``` is a fence"])
     lines = text_of(sheet).split("\n")

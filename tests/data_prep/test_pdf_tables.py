@@ -94,3 +94,22 @@ def test_spaced_prose_is_no_table() -> None:
     text = text_of(sheet)
     assert " ".join(words[:54]) == " ".join(text.split())
     assert text.count("\n\n") == 0
+
+
+def test_cells_of_a_drawn_grid_are_one_row_however_many_lines_they_have() -> None:
+    sheet, y = Sheet(), 700.0
+    rows = [(["Code"], ["Meaning"], ["Remedy"])]
+    rows += [
+        ([f"E-{n}", "(pump)"], ["The float is stuck", "and the pump", "Runs dry"], ["Clean it"])
+        for n in range(4)
+    ]
+    for row in rows:
+        height = 14 * max(map(len, row)) + 6
+        for x, cell in zip((72, 180, 330), row, strict=True):
+            sheet.frame(x, y - height, 150 if x > 72 else 108, height)
+            sheet.lines(y - 13, cell, x=x + 4)
+        y -= height
+    expected = (
+        "Code: E-2 (pump)\nMeaning: The float is stuck and the pump Runs dry\nRemedy: Clean it"
+    )
+    assert expected in text_of(sheet)

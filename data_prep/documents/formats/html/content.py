@@ -8,7 +8,7 @@ from data_prep.documents.formats.html.titles import is_site_name
 from data_prep.documents.formats.html.tree import Node
 
 _BIG = 0.6  # of a page: so much is its content, whatever its name says
-_FEW = 100  # characters: a page that keeps no more is a list of links, and they are its content
+_FEW = 30  # characters: a page that keeps no more is a list of links, and they are its content
 # names of the element that holds the content, the surest first
 _NAMES = (
     "main-content", "maincontent", "main_content", "bodycontent", "mw-content-text", "document", "body",

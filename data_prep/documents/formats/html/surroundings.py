@@ -48,6 +48,7 @@ _BOXES = frozenset((
     "div", "ul", "ol", "dl", "table", "section", "aside", "header", "p", "td", "form", "nav", "footer", "li",
     "center", "menu", "tr", "h6",
 ))  # fmt: skip
+_QUOTES = frozenset(("blockquote", "figure"))  # their footer says who said it
 _LINKED = 0.5  # share of characters in links above which a block is a list of links
 _LONG = 1500  # characters outside of links that nothing beside the content has
 _SHORT = 200
@@ -57,7 +58,7 @@ def surely_around(node: Node, inside: bool) -> bool:
     """Whether an element says itself that it is no content; `inside`: below `main` or `article`."""
     if node.tag == "nav" or node.get("role") in _ROLES:
         return True
-    if node.tag == "footer":
+    if node.tag == "footer" and not (node.parent and node.parent.tag in _QUOTES):
         return True
     if node.tag == "aside" and not inside and not any(map(_REMARKS.fullmatch, node.classes)):
         return True

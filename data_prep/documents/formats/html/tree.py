@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from data_prep.documents.formats.html.visibility import is_invisible
 
 MAX_DEPTH = 1000
-_BARE = re.compile(r"\s+")
+_PIECE = 1 << 16
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:_-]{0,30})")
 _ABOUT = frozenset(("html", "body", "title", "meta"))
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
@@ -83,7 +83,9 @@ def _parse(text: str, depth: int | None) -> tuple[Node, list[Node]]:
 
     builder = _Builder(depth)
     parser = etree.HTMLParser(target=builder, encoding="utf-8", huge_tree=True, no_network=True)
-    parser.feed(text.encode("utf-8", "replace") or b" ")
+    data = text.encode("utf-8", "replace") or b" "
+    for start in range(0, len(data), _PIECE):  # in pieces, for an error ends at the end of one
+        parser.feed(data[start : start + _PIECE])
     parser.close()
     return builder.root, builder.head
 
@@ -113,7 +115,7 @@ class _Builder:
         self._depth = depth
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        name = str(tag).rpartition(":")[2].lower()
+        name = tag.rpartition(":")[2].lower() if ":" in tag else tag
         parent = self._open[-1]
         node = Node(name, dict(attributes), parent=parent)
         if name in _ABOUT:
@@ -143,7 +145,7 @@ class _Builder:
     def data(self, text: str) -> None:
         node = self._open[-1]
         node.children.append(text)
-        node.size += len(_BARE.sub("", text))
+        node.size += sum(map(len, text.split()))
 
     def comment(self, text: str) -> None:
         pass

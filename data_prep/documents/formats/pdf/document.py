@@ -7,6 +7,7 @@ from data_prep.documents.formats.notices import Notice
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf.flow import Placed, make_blocks, mark_contents
 from data_prep.documents.formats.pdf.furniture import remove_furniture
+from data_prep.documents.formats.pdf.grids import mark_rows
 from data_prep.documents.formats.pdf.header_rows import finish
 from data_prep.documents.formats.pdf.headings import Headings, body_size
 from data_prep.documents.formats.pdf.hyphens import Hyphens
@@ -129,6 +130,7 @@ def _with_tables(
             not (item.level or (with_code and item.line.mono) or item.contents) for item in of_page
         ]
         lines = [item.line for item in of_page]
+        mark_rows(lines, page.page.rules)
         found = find_tables(lines, page.page.number, free, before)
         for item in found:
             items.append(item if isinstance(item, Table) else by_line[id(item)])

@@ -170,15 +170,18 @@ def _runs_over(last: Line, line: Line) -> bool:
     return lower or full
 
 
-def _unfinished(blocks: Sequence[Block], item: Placed) -> Block | None:
+def _unfinished(blocks: list[Block], item: Placed) -> Block | None:
     """The paragraph that a line at the head of a page goes on with, past the footnotes between."""
     if not item.breaks:
         return None
-    for block in reversed(blocks[-8:]):
+    for at in range(len(blocks) - 1, max(len(blocks) - 9, -1), -1):
+        block = blocks[at]
         if block.kind == "text":
             last = block.lines[-1]
-            on = item.page - last.page <= 1
-            return block if on and _runs_over(last.line, item.line) else None
+            if item.page - last.page > 1 or not _runs_over(last.line, item.line):
+                return None
+            blocks.append(blocks.pop(at))  # footnotes stand before it, on their page
+            return block
         if block.kind != "note":
             return None
     return None

@@ -15,6 +15,8 @@ from data_prep.documents.formats.pdf.page.shapes import Line, Page
 _EDGE_LINES = 3
 _EDGE = 0.16  # of the page's height
 _MIN_PAGES = 3
+_PAGE_MARK = "\x02"  # of lines that begin or end with their page's number, whatever else they say
+_MARKED = 0.3  # of the pages must have such a line
 _CLEAR = 1.7  # of the font's size, from baseline to baseline
 _GRID = 4.0  # points between heights that count as the same
 _NUMBER = re.compile(r"\d+|\b[ivxlcdm]+\b|\b[IVXLCDM]+\b", re.ASCII)
@@ -94,6 +96,8 @@ def _keys(line: Line, page: int | None) -> Iterator[Key]:
             yield masked, height
             if re.fullmatch(r"\W*\x00-?\d+\x00\W*", masked):
                 yield f"\x01{value - page}", height  # the number alone, set left and right by turns
+            if number.start() == 0 or number.end() == len(text):
+                yield f"{_PAGE_MARK}{value - page}", height
 
 
 def _value(number: str) -> int | None:
@@ -108,6 +112,8 @@ def _value(number: str) -> int | None:
 
 def _is_repeated(pages: set[int], at: int, text: str, count: int) -> bool:
     """Whether a line stands on so many pages, or on pages so near, that it is no chance."""
+    if text.startswith(_PAGE_MARK):
+        return len(pages) >= max(_MIN_PAGES + 1, _MARKED * count)
     if len(pages) >= _MIN_PAGES:
         return True
     return len(pages) == 2 and (count == 2 or _is_near(pages)) and "\x00" in text

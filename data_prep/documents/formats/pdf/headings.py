@@ -20,7 +20,9 @@ _NUMBER = re.compile(
     r"(chapter|part|appendix|section)?\s*[\dA-Z]{1,3}([.-]\d+)*[.:]?", re.IGNORECASE
 )
 _MAX_LINES = 4
+_MIN_FOUND = 8
 _MAX_CHARS = 160
+_MAX_ENTRIES = 300  # of the outline for one page
 _MAX_LEVEL = 6
 _LARGER = 1.12
 _MAX_SHARE = 0.15  # of a document's letters in one style: more is no style of headings
@@ -29,12 +31,13 @@ Style = tuple[float, bool]
 
 
 def body_size(lines: Iterable[Line]) -> float:
-    """The size in which most letters are set."""
+    """The size in which most letters are set; the larger of two that share them, beside an index."""
     letters: Counter[float] = Counter()
     for line in lines:
         for piece in line.pieces:
             letters[piece.style[0]] += len(piece.text)
-    return letters.most_common(1)[0][0] if letters else 10.0
+    most = max(letters.values(), default=0)
+    return max((size for size, count in letters.items() if count > most * 0.6), default=10.0)
 
 
 class Headings:
@@ -44,11 +47,12 @@ class Headings:
         self._body = body_size(lines)
         self._entries: dict[int, list[tuple[str, int]]] = defaultdict(list)
         for title, level, page in outline:
-            if key := _key(title):
+            if len(self._entries[page]) < _MAX_ENTRIES and (key := _key(title)):
                 self._entries[page].append((key, min(level, _MAX_LEVEL)))
         self._levels = _levels(lines, self._body)
         self._found: dict[Style, Counter[int]] = defaultdict(Counter)
         self._deepest = 0
+        self._count = 0  # of headings that the outline names and that were found
 
     def mark_outline(self, placed: list[Placed]) -> None:
         """Give the lines of a page that the outline names their levels; a heading at the beginning
@@ -60,6 +64,7 @@ class Headings:
             if not end and (at := _find_run_in(title, placed)) is not None:
                 _cut(placed, keys, at)
                 start, end = at, at + 1
+            self._count += end > start
             for at in range(start, end):
                 placed[at].level, placed[at].joins = level, at > start
                 self._found[placed[at].line.style][level] += 1
@@ -103,12 +108,19 @@ class Headings:
             or _CAPTION.match(text)
         ):
             return 0
-        if style in self._found and (style[1] or style[0] > self._body * _LARGER):
+        larger = style[0] > self._body * _LARGER
+        if style in self._found and larger:
             return self._found[style].most_common(1)[0][0]
+        if self._is_complete():
+            return 0
         rank = self._levels.get(style, 0)
-        if not rank or (style[0] <= self._body * _LARGER and not _stands_alone(placed, start, end)):
+        if not rank or not (larger or _stands_alone(placed, start, end)):
             return 0
         return min(max(rank, self._deepest + 1) if self._deepest else rank, _MAX_LEVEL)
+
+    def _is_complete(self) -> bool:
+        """Whether the outline names enough headings to be believed about all others."""
+        return self._count >= max(_MIN_FOUND, 0.8 * sum(map(len, self._entries.values())))
 
 
 def _levels(lines: Sequence[Line], body: float) -> Mapping[Style, int]:
@@ -212,4 +224,6 @@ def _stands_alone(placed: Sequence[Placed], start: int, end: int) -> bool:
     line = placed[start].line
     above = placed[start - 1].line if start else None
     clear = above is None or placed[start].breaks or above.y - line.y > 1.35 * line.size
-    return clear and end - start <= 2 and len(line.text) <= 100
+    below = placed[end].line if end < len(placed) else None
+    term = below is not None and below.x0 > line.x0 + line.size  # with its explanation set in
+    return clear and not term and end - start <= 2 and len(line.text) <= 100

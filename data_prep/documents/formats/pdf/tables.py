@@ -7,7 +7,7 @@ crosses. Too few rows, sentences in the cells of one line, or a contents list: n
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from data_prep.documents.formats.pdf.page.shapes import Line, Piece
 
@@ -16,6 +16,7 @@ _MAX_SINGLES = 2  # lines of one piece between rows: labels of groups, cells of 
 _MAX_HEADS = 3
 _MAX_GAP = 3.6  # between lines, of the font's size
 _MAX_CELL = 90
+_MAX_WIDTH = 20_000.0  # points: wider pages are no pages
 _STRAY = 0.12  # share of lines that may cross a gutter
 _MARKER = re.compile(r"[•▪●○◦‣∙·*–—+-]|\(?\w{1,3}[.)]|\[\w{1,4}\]|[oO]")
 _SIGN = re.compile(r"[$€£¥]|\(|[A-Z]{0,2}\$")
@@ -119,6 +120,9 @@ def _run(lines: Sequence[Line], is_free: Sequence[bool], start: int) -> int:
         if len(line.pieces) > 1:
             end, singles = at + 1, 0
             continue
+        if line.row and line.row == lines[at - 1].row:
+            end = at + 1
+            continue
         singles += 1
         if singles > _MAX_SINGLES or len(line.text) > _MAX_CELL:
             break
@@ -162,12 +166,15 @@ def _flows(cells: Sequence[str]) -> bool:
 def _find_columns(rows: Sequence[Line]) -> list[tuple[float, float]]:
     """Intervals that more than some stray lines cover, of those that hold text in several lines."""
     left = min(line.x0 for line in rows)
-    width = int(max(line.x1 for line in rows) - left) + 2
-    cover = [0] * (min(width, 20_000) + 1)
+    width = max(line.x1 for line in rows) - left
+    if not 0 < width < _MAX_WIDTH:
+        return []
+    changes = [0] * (int(width) + 3)
     for line in rows:
         for piece in line.pieces:
-            for x in range(int(piece.x0 - left), min(int(piece.x1 - left) + 1, len(cover))):
-                cover[x] += 1
+            changes[int(piece.x0 - left)] += 1
+            changes[int(max(piece.x1, piece.x0) - left) + 1] -= 1
+    cover = list(accumulate(changes))
     stray = int(len(rows) * _STRAY)
     columns: list[tuple[float, float]] = []
     start = None
@@ -224,6 +231,8 @@ def _fill(table: Table, lines: Sequence[Line], page: int) -> None:
 
 def _goes_on(cells: Sequence[str], row: Sequence[str], above: Line, line: Line) -> bool:
     """Whether a line is the rest of the cells above it: text without a cell in the first column."""
+    if line.row and above.row:
+        return line.row == above.row
     tight = above.y - line.y < 1.45 * line.size
     filled = [at for at, cell in enumerate(cells) if cell]
     texts = not any(is_value(cells[at]) for at in filled)

@@ -10,6 +10,7 @@ from data_prep.documents.formats.tables.rows import paragraphs
 
 # what Markdown would take for a heading, a fence or an underline of one
 _STRUCTURE = re.compile(r"^ {0,3}(?=#{1,6}(?:\s|$)|`{3}|~{3}|(?:=+|-+)\s*$)", re.MULTILINE)
+_MAX_TAIL = 2_000  # of an address over several lines
 _BACKTICKS = re.compile(r"`{3,}")
 Part = tuple[int, str]
 """(page, text): texts of one block stand behind one another."""
@@ -52,20 +53,28 @@ def plain(text: str) -> str:
 
 
 def _joined(lines: Sequence[Placed], hyphens: Hyphens) -> list[Part]:
-    """The lines of a paragraph as one, a part for each page."""
-    parts: list[Part] = []
-    text, page = "", lines[0].page
+    """The lines of a paragraph as one, a part for each page.
+
+    Only the last word is looked at when the next line is put to it: a paragraph may be a whole book.
+    """
+    parts: list[tuple[int, list[str]]] = [(lines[0].page, [])]
+    tail, tail_page = "", lines[0].page
     for placed in lines:
         line = " ".join(without_leader(placed.line.text).split())
-        text = hyphens.join(text, line) if text else line
-        if placed.page != page:
-            # what stood before this line belongs to the page before
-            cut = len(text) - len(line)
-            cut = cut if text.endswith(line) else len(text)
-            parts.append((page, text[:cut]))
-            text, page = text[cut:], placed.page
-    parts.append((page, text))
-    return [part for part in parts if part[1]] or [(page, "")]
+        if not line:
+            continue
+        text = hyphens.join(tail, line) if tail else line
+        done, last = len(text) - len(line), line.rfind(" ") + 1
+        if last == 0 and placed.page == tail_page and len(text) < _MAX_TAIL:
+            tail = text
+            continue
+        parts[-1][1].append(text[:done])
+        if placed.page != parts[-1][0]:
+            parts.append((placed.page, []))
+        parts[-1][1].append(line[:last])
+        tail, tail_page = line[last:], placed.page
+    parts[-1][1].append(tail)
+    return [(page, text) for page, texts in parts if (text := "".join(texts))] or [(tail_page, "")]
 
 
 def _rows(table: Table) -> Iterator[Part]:

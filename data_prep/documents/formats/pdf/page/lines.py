@@ -7,6 +7,7 @@ which tells columns apart; pieces that were drawn out of order are put together 
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isfinite
 from statistics import median
 
 from data_prep.documents.formats.pdf.page.shapes import Line, Piece
@@ -39,6 +40,8 @@ def make_pieces(words: Sequence[Word], turns: int) -> tuple[list[Piece], list[st
             asides[-1][1].append(word.text)
             continue
         piece = _upright(word, turns)
+        if not isfinite(piece.x0 + piece.x1 + piece.y + piece.size):
+            continue
         if not (pieces and _extend(pieces[-1], piece)):
             pieces.append(piece)
     return _merge(pieces), [" ".join(texts) for _, texts in asides]
