@@ -16,6 +16,7 @@ from cluster.errors import InputError
 from cluster.settings import IngestSettings, StoreSettings
 from data_prep.corpus.ledger import Entry
 from data_prep.corpus.plan import make_plan
+from data_prep.corpus.sources.identities import identify
 from data_prep.documents.listed import Listing
 from data_prep.documents.reading import SourceReader
 from data_prep.documents.sources import list_sources
@@ -176,11 +177,20 @@ def test_folder_without_permission_is_listed_and_its_documents_are_not_deleted()
     assert names(listing) == ["gate.md"]
     assert "folder cannot be read: Permission denied" in reasons(listing)["shut"]
     entries = {
-        name: Entry(name, item.uri, item.content_hash, "indexed", "", item.content_hash, 1)
+        name: Entry(
+            name,
+            item.uri,
+            item.content_hash,
+            "indexed",
+            "",
+            item.content_hash,
+            1,
+            sources=("here",),
+        )
         for name, item in before.items()
     }
-    plan = make_plan(entries, listing)
-    assert (plan.deleted, plan.unchanged) == (1, 3)
+    plan = make_plan(entries, identify(entries, {"here": listing}).listings)
+    assert ([entry.doc_id for entry in plan.gone], plan.unchanged) == (["gone.md"], 3)
     assert plan.settled["shut/b/c.md"] == entries["shut/b/c.md"]
 
 
@@ -199,7 +209,7 @@ def test_link_that_was_read_before_does_not_stay_searchable(source: Path) -> Non
         )
         for item in listed(source, follow_links=True).sources
     }
-    entry = make_plan(before, listed(source)).settled["roof.md"]
+    entry = make_plan(before, {"here": listed(source)}).settled["roof.md"]
     assert (entry.state, entry.indexed_hash) == ("failed", "")
 
 
