@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.documents.formats.html.page import parse_html
@@ -173,6 +173,7 @@ def test_page_without_content_holds_no_text(body: str) -> None:
         parse_bytes(body.encode(), "html")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "body"),
     [
@@ -200,6 +201,7 @@ TAGS = [
 ]  # fmt: skip
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.sampled_from([*(f"<{tag}>" for tag in TAGS), " ", "\n", "word ", "# x ", "```"]),
