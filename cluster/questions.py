@@ -32,10 +32,10 @@ def parts_of(text: str, offsets: Sequence[tuple[int, int]], room: int) -> list[s
 
     `offsets` are where its tokens lie. Of very many pieces `MAX_PARTS` are taken, evenly.
     """
-    starts = range(0, len(offsets), room)
+    starts: Sequence[int] = range(0, len(offsets), room)
     if len(starts) > MAX_PARTS:
         step = (len(starts) - 1) / (MAX_PARTS - 1)
-        starts = [starts[round(n * step)] for n in range(MAX_PARTS)]  # type: ignore[assignment]
+        starts = [starts[round(n * step)] for n in range(MAX_PARTS)]
     end = min(_END, room)
     spans = [*((start, start + room) for start in starts), (0, end), (-end, len(offsets))]
     pieces = [offsets[start:stop] for start, stop in spans]

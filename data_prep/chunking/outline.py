@@ -11,10 +11,16 @@ _UNDERLINE = re.compile(r" {0,3}(=+|-{2,})[ \t]*\n?$")
 # a list item, a quote, a table or indented code is no heading, whatever the line below it
 _NO_HEADING = re.compile(r"(?:    |\t|[ ]*(?:[-*+>|]|\d+[.)]\s))")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
-_ANCHOR = re.compile(r"\s*\{[#.:][^}]*\}\s*$")
-_MARKS = re.compile(r"(\*\*|__|`|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w))")
-_TITLE_CHARS = 200
+_LINK = re.compile(r"!?\[([^\[\]]*)\]\((?:[^()]|\([^()]*\))*\)")
+_ANCHOR = re.compile(r"(?<!\s)\s*\{[#.:][^}]*\}\s*$")
+# pairs alone: the signs of `f(*args, **kwargs)`, `_private` and `__init__` are words of a manual
+_PAIRS = (
+    re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)"),
+    re.compile(r"(\*\*)(?=[^\s*])(.+?)(?<=[^\s*])\*\*"),
+    re.compile(r"(?<!\w)(__)(?=[^\s_])([^_]*\s[^_]*)(?<=[^\s_])__(?!\w)"),
+    re.compile(r"(?<![\w*])([*_])(?=[^\s*_])([^*_]+)(?<=[^\s*_])\1(?![\w*])"),
+)
+_SOURCE_CHARS, _TITLE_CHARS = 1000, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,11 @@ def outline_of(text: str, markdown: bool) -> Outline:
 
 def plain_title(heading: str) -> str:
     """A heading as a reader sees it: without links, emphasis, code marks and anchors."""
-    shown = _MARKS.sub("", _LINK.sub(r"\1", _ANCHOR.sub("", heading)))
+    shown = _ANCHOR.sub("", heading[:_SOURCE_CHARS])
+    for _ in range(2):  # a picture may be what a link shows
+        shown = _LINK.sub(r"\1", shown)
+    for pair in _PAIRS:
+        shown = pair.sub(r"\2", shown)
     return " ".join(shown.split())[:_TITLE_CHARS]
 
 

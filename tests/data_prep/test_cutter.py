@@ -149,11 +149,12 @@ def test_what_only_looks_like_a_heading_is_none(usual: Cutter) -> None:
     ("heading", "title"),
     [
         ("## **Bold** and `code` of snake_case ##", "Bold and code of snake_case"),
-        ("## [Linked](https://x.org/a_(b)) {#anchor}", "Linked)"),
-        ("## C++ & <T>", "C++ & <T>"),
+        ("## [Linked](https://x.org/a_(b)) {#anchor}", "Linked"),
+        ("## __Very old__ *pumps* of [![build](b.svg)](http://ci)", "Very old pumps of build"),
+        ("## f(*args, **_all).__init__ 2 * 3 & <T>", "f(*args, **_all).__init__ 2 * 3 & <T>"),
     ],
 )
-def test_headings_are_kept_as_a_reader_sees_them(usual: Cutter, heading: str, title: str) -> None:
+def test_headings_are_kept_as_readers_see_them(usual: Cutter, heading: str, title: str) -> None:
     (span,) = cut(usual, f"{heading}\n\nText.")
     assert span.path == (title,)
 

@@ -44,6 +44,7 @@ def markdown(text: str) -> Parsed:
         ("# **Valves** and [pipes](http://x.y/(z)) `v2` {#valves .big}", "Valves and pipes v2"),
         ("# Valves ##", "Valves"),
         ("# C#", "C#"),
+        ("# run(*args, **kwargs)", "run(*args, **kwargs)"),
         ("# snake_case_name and *stars*", "snake_case_name and stars"),
         ("# ![logo](a.png) Valves &amp; pipes\n", "logo Valves & pipes"),
         ("# [![build](b.svg)](http://ci)\n\n# Valves", "build"),

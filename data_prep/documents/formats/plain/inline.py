@@ -3,8 +3,8 @@
 import html
 import re
 
-_CHARS = 1000  # more is no heading
-_ANCHOR = re.compile(r"\s*\{[#.:][^{}]*\}\s*$")
+_CHARS = 500  # more is no heading; matching pairs of signs takes the square of it
+_ANCHOR = re.compile(r"(?<!\s)\s*\{[#.:][^{}]*\}\s*$")
 _TARGET = r"(?:\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\])"
 _IMAGE = re.compile(r"!\[([^\[\]]*)\]" + _TARGET)
 _LINK = re.compile(r"\[([^\[\]]*)\]" + _TARGET)
@@ -12,7 +12,7 @@ _AUTOLINK = re.compile(r"<((?:https?|mailto):[^<>\s]+)>")
 _PICTURE = re.compile(r"<img\b[^<>]*?\balt\s*=\s*[\"']([^\"'<>]*)[\"'][^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|<!--.*?-->")
 _CODE = re.compile(r"(`+)(.+?)\1")
-_STARRED = re.compile(r"(\*{1,3}|~~)(?=\S)(.+?)(?<=\S)\1")
+_STARRED = re.compile(r"(?<!\*)(\*{1,3}|~~)(?=[^\s*])(.+?)(?<=[^\s*])\1(?!\*)")
 _UNDERSCORED = re.compile(r"(?<!\w)(_{1,3})(?=\S)(.+?)(?<=\S)\1(?!\w)")
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 

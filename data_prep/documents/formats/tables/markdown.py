@@ -81,7 +81,8 @@ def _closes(line: str, fence: str) -> bool:
 
 def _bare(line: str) -> str:
     """A line without the marks of the quotes that it stands in."""
-    return line[_QUOTES.match(line).end() :]  # type: ignore[union-attr]  # matches nothing, too
+    marks = _QUOTES.match(line)
+    return line[marks.end() :] if marks else line
 
 
 def _indent(line: str) -> int:
