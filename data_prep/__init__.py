@@ -1,7 +1,7 @@
 """Ray Data: documents -> a searchable corpus, questions + corpus -> training sets. Imports `cluster` only.
 
-    sources ─▶ parse ─▶ chunk ─▶ (staging) ─▶ embed ─▶ sink ─▶ Milvus         ingest
-                                    └─▶ generations: chunk files, manifest ─▶ live pointer
+    sources ─▶ parse and cut ─▶ (staging) ─▶ embed ─▶ sink ─▶ Milvus           ingest
+               in a sandbox        └─▶ generations: chunk files, manifest ─▶ live pointer
     questions ─▶ splits ─▶ oracles ─▶ retriever ─▶ distractors ─▶ raft ─▶ dataset    synth
     chunks ─▶ teacher ─▶ questions                                            synth --teacher
     generation ─▶ packing ─▶ dataset                                          synth --cpt
@@ -10,12 +10,17 @@
 |---|---|
 | documents/ | where documents lie, and what they say |
 | .. locations, folders, patterns, uris | where they lie, what is left out, how they are cited |
-| .. records/, sources, reading | rows as documents; listing; reading one again |
-| .. formats/, parse, parse_process, sandbox | a parser a format; bytes -> text in a process with limits |
+| .. sources, listed, records/, reading | listing; rows as documents; reading one again |
+| .. formats/ | a parser a format: bytes -> text, headings, rows, pages, notices |
+| .. parse, cutting, parse_process, sandbox | parsing and cutting in a process with limits |
+| chunking/ | text -> spans that fit the embedder, with the headings above them |
 | corpus/ | documents -> chunks -> vectors -> a live generation |
-| .. chunk, staging, embed, sink | text -> token-exact spans; the durable first step; Ray's actors |
-| .. plan, ledger, index, parts, generations | what changed; what became of each document; builds |
-| .. ingest, release, probe, rollback, retention | how a build goes live, comes back, is removed |
+| .. sources/ | the places of one corpus, and which document is whose |
+| .. chunk, staging, embed, sink | spans -> chunks; the durable first step; Ray's actors |
+| .. plan, ledger, report | what changed; what became of each document |
+| .. build, index, parts, generations, tables, texts | what a generation is made of, and how it is read |
+| .. ingest, local, release, probe | how a build comes about and goes live |
+| .. rollback, retention | how it comes back, is removed |
 | teacher/ | questions and answers by any OpenAI-compatible endpoint |
 | .. client, prompts, replies, screens, written | asking, and what makes an answer usable |
 | .. calls, ledger, budget, rate_limit, estimates | nothing paid twice, nothing above the limit |

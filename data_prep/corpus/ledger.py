@@ -20,7 +20,7 @@ from cluster.keys import corpus_prefix
 from cluster.objects import ObjectStore
 from data_prep.corpus.sources.origins import Origin, normalise
 from data_prep.corpus.tables import get_table, put_table
-from data_prep.documents.formats.parsed import Notice
+from data_prep.documents.formats.notices import Notice
 
 _ORIGINS = b"openbook.origins"
 _ORIGIN = b"openbook.origin"  # the only one, in ledgers of before

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from cluster.keys import content_id
 from data_prep.corpus.ledger import Entries, Entry
-from data_prep.documents.formats.parsed import Notice
-from data_prep.documents.sources import Failure, Listing, Source
+from data_prep.documents.formats.notices import Notice
+from data_prep.documents.listed import Failure, Listing, Source
 
 _KEPT = "; the version indexed before is still searched"
 

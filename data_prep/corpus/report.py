@@ -7,7 +7,7 @@ from typing import Any
 from data_prep.corpus.build import Built
 from data_prep.corpus.ledger import Entries, Entry, count_notices
 from data_prep.corpus.sources.reading import Change
-from data_prep.documents.sources import Source
+from data_prep.documents.listed import Source
 
 _EXAMPLES = 3
 

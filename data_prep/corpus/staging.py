@@ -25,11 +25,12 @@ from data_prep.corpus.plan import Outcome
 from data_prep.corpus.tables import CHUNKS, chunk_table, get_tables, put_table
 from data_prep.documents.cutting import Cutting, cutter_for
 from data_prep.documents.formats.layout import MISSING
-from data_prep.documents.formats.parsed import Notice, Parsed, ParseError
+from data_prep.documents.formats.notices import Notice
+from data_prep.documents.formats.parsed import Parsed, ParseError
 from data_prep.documents.formats.titles import usable_title
+from data_prep.documents.listed import Source
 from data_prep.documents.reading import SourceReader
 from data_prep.documents.sandbox import Sandbox
-from data_prep.documents.sources import Source
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

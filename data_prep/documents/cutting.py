@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from cluster.errors import SettingsError
 from cluster.settings import ChunkSettings
 from data_prep.chunking.cutter import HEAD_TOKENS, MIN_TOKENS, Cutter
-from data_prep.documents.formats.parsed import Notice, Parsed
+from data_prep.documents.formats.notices import Notice
+from data_prep.documents.formats.parsed import Parsed
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-UNKNOWN = "unknown to the embedder"
 _TOLD_SHARE = 0.2
 
 
@@ -68,4 +68,4 @@ def unreadable(share: float, embedder: str) -> tuple[Notice, ...]:
         "them all alike, so only the search by words tells such texts apart. Set models.embedder to a model "
         "of the language, such as intfloat/multilingual-e5-small, and ingest again"
     )
-    return (Notice(UNKNOWN, text),)
+    return (Notice("unknown words", text),)

@@ -26,7 +26,8 @@ from cluster.settings import IngestSettings
 from data_prep.chunking.cutter import Span
 from data_prep.documents.cutting import Cutting
 from data_prep.documents.formats.kinds import Format
-from data_prep.documents.formats.parsed import Notice, Parsed, ParseError
+from data_prep.documents.formats.notices import Notice
+from data_prep.documents.formats.parsed import Parsed, ParseError
 
 PROCESS = "data_prep.documents.parse_process"
 _ROOT = str(Path(__file__).parents[2])

@@ -27,8 +27,6 @@ from data_prep.documents.records.listing import RecordLister
 from data_prep.documents.records.metadata import clean_text
 from data_prep.documents.uris import MAX_URI_BYTES
 
-__all__ = ["Failure", "Listing", "Source", "list_sources"]
-
 _MIB = 1024 * 1024
 _SHOWN_NAME = 180
 _UNNAMEABLE = f"its path is not valid UTF-8 or too long: {MAX_ID_BYTES} bytes are allowed"

@@ -12,7 +12,8 @@ from cluster.settings import IngestSettings, Settings, StoreSettings
 from data_prep.corpus.plan import Outcome
 from data_prep.corpus.staging import StageShards, StageTask, Staging
 from data_prep.corpus.tables import chunks_of
-from data_prep.documents.sources import Listing, list_sources
+from data_prep.documents.listed import Listing
+from data_prep.documents.sources import list_sources
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "documents"
 

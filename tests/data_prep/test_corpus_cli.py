@@ -15,7 +15,7 @@ from cluster.leases import Lease
 from cluster.session import Session
 from cluster.settings import Settings
 from data_prep.corpus.ledger import Entry, read_snapshot, write_ledger
-from data_prep.documents.formats.parsed import Notice
+from data_prep.documents.formats.notices import Notice
 from tests.handmade import NEW, OLD, OTHER_INDEX, add_rows, publish_texts, rayless
 
 Run = Callable[..., Result]

@@ -118,6 +118,7 @@ def test_book_that_cannot_be_used_gives_its_reason(data: bytes, reason: str) -> 
         parse_bytes(data, "epub")
 
 
+@pytest.mark.slow
 def test_book_that_unpacks_to_too_much_is_refused() -> None:
     with pytest.raises(ParseError, match=r"ZIP bomb.*513 MiB"):
         parse_bytes(epub({"a.xhtml": "x"}, big=b" " * (513 << 20)), "epub")

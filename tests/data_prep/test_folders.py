@@ -16,34 +16,15 @@ from cluster.errors import InputError
 from cluster.settings import IngestSettings, StoreSettings
 from data_prep.corpus.ledger import Entry
 from data_prep.corpus.plan import make_plan
+from data_prep.corpus.sources.identities import identify
 from data_prep.documents.reading import SourceReader
-from data_prep.documents.sources import Listing, list_sources
-
-
-def listed(location: Path | str, **ingest: object) -> Listing:
-    return list_sources(str(location), IngestSettings(**ingest), StoreSettings())
-
-
-def names(listing: Listing) -> list[str]:
-    return sorted(source.doc_id for source in listing.sources)
-
-
-def reasons(listing: Listing) -> dict[str, str]:
-    return {failure.doc_id: failure.reason for failure in listing.failures}
-
-
-def write(root: Path, *files: str) -> Path:
-    for name in files:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(f"This is {name}.")
-    return root
+from data_prep.documents.sources import list_sources
+from tests.listings import folder_with_neighbour, listed, names, reasons, write
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A folder with one document, and beside it another folder that is not the source."""
-    write(tmp_path, "source/gate.md", "elsewhere/roof.md", "elsewhere/deep/cellar.md")
-    return tmp_path / "source"
+    return folder_with_neighbour(tmp_path)
 
 
 @pytest.mark.parametrize("pattern", ["", "*", "**/*.md", "**"])
@@ -175,11 +156,20 @@ def test_folder_without_permission_is_listed_and_its_documents_are_not_deleted()
     assert names(listing) == ["gate.md"]
     assert "folder cannot be read: Permission denied" in reasons(listing)["shut"]
     entries = {
-        name: Entry(name, item.uri, item.content_hash, "indexed", "", item.content_hash, 1)
+        name: Entry(
+            name,
+            item.uri,
+            item.content_hash,
+            "indexed",
+            "",
+            item.content_hash,
+            1,
+            sources=("here",),
+        )
         for name, item in before.items()
     }
-    plan = make_plan(entries, listing)
-    assert (plan.deleted, plan.unchanged) == (1, 3)
+    plan = make_plan(entries, identify(entries, {"here": listing}).listings)
+    assert ([entry.doc_id for entry in plan.gone], plan.unchanged) == (["gone.md"], 3)
     assert plan.settled["shut/b/c.md"] == entries["shut/b/c.md"]
 
 
@@ -198,7 +188,7 @@ def test_link_that_was_read_before_does_not_stay_searchable(source: Path) -> Non
         )
         for item in listed(source, follow_links=True).sources
     }
-    entry = make_plan(before, listed(source)).settled["roof.md"]
+    entry = make_plan(before, {"here": listed(source)}).settled["roof.md"]
     assert (entry.state, entry.indexed_hash) == ("failed", "")
 
 

@@ -11,8 +11,8 @@ from data_prep.corpus.ledger import Entry
 from data_prep.corpus.plan import Outcome, make_plan, settle
 from data_prep.corpus.sources.identities import identify
 from data_prep.corpus.sources.origins import Origin, find_origin, normalise, with_origin
+from data_prep.documents.listed import Failure, Listing, Source
 from data_prep.documents.records.fields import MAX_ID_BYTES
-from data_prep.documents.sources import Failure, Listing, Source
 
 
 def files(root: str, *names: str, scheme: str = "file://") -> Listing:

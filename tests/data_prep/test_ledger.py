@@ -19,8 +19,8 @@ from data_prep.corpus.ledger import (
 from data_prep.corpus.plan import Outcome, make_plan, settle
 from data_prep.corpus.sources.origins import Origin
 from data_prep.corpus.tables import put_table
-from data_prep.documents.formats.parsed import Notice
-from data_prep.documents.sources import Failure, Listing, Source
+from data_prep.documents.formats.notices import Notice
+from data_prep.documents.listed import Failure, Listing, Source
 
 SCANNED = Notice("pages without text", "9 of 10 pages have no text")
 HIDDEN = Notice("hidden sheets", "sheet 'Köln' is hidden")

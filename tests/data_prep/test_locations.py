@@ -10,8 +10,9 @@ import pytest
 from cluster.errors import InputError, UnavailableError
 from cluster.keys import content_id
 from cluster.settings import IngestSettings, StoreSettings
+from data_prep.documents.listed import Listing
 from data_prep.documents.reading import SourceReader
-from data_prep.documents.sources import Listing, list_sources
+from data_prep.documents.sources import list_sources
 from tests.buckets import s3_client, s3_server
 from tests.documents import pdf
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.documents.formats.parsed import Parsed, first_heading
+from data_prep.documents.formats.parsed import Parsed
 from data_prep.documents.formats.plain.binary_data import without_binary_data
+from data_prep.documents.formats.plain.headings import first_heading
 from data_prep.documents.formats.plain.inline import strip_inline
 from data_prep.documents.parse import parse_bytes
 
@@ -91,7 +92,7 @@ def test_front_matter_is_metadata_and_no_text(front: str, metadata: dict[str, ob
 def test_front_matter_that_cannot_be_read_stays_and_is_told(text: str) -> None:
     document = markdown(text)
     assert "broken" in document.text or "&a" in document.text
-    assert [notice.kind for notice in document.notices] == ["front matter unread"]
+    assert [notice.kind for notice in document.notices] == ["unreadable front matter"]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_headings_of_every_kind_become_hash_lines_and_code_stays() -> None:
 def test_picture_inside_the_text_leaves_its_words_alone(text: str) -> None:
     document = markdown(f"# Stop\n\nPress it.\n\n{text}\n\nThen wait.")
     assert " ".join(document.text.split()) == "# Stop Press it. the red button Then wait."
-    assert [notice.kind for notice in document.notices] == ["pictures in text"]
+    assert [notice.kind for notice in document.notices] == ["pictures without text"]
 
 
 @pytest.mark.parametrize("width", [0, 64, 76])
@@ -145,7 +146,7 @@ def test_binary_data_in_text_is_left_out_and_told(width: int) -> None:
     )
     document = parse_bytes(f"Before it.\n{data}\nAfter it.".encode(), "text")
     assert document.text.split() == ["Before", "it.", "After", "it."]
-    assert [notice.kind for notice in document.notices] == ["binary data in text"]
+    assert [notice.kind for notice in document.notices] == ["binary data"]
 
 
 @pytest.mark.parametrize(

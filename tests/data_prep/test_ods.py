@@ -89,3 +89,15 @@ def test_damaged_file_gives_its_reason() -> None:
         parse_bytes(packed({"mimetype": MIME, "content.xml": "<a"}), "ods")
     with pytest.raises(ParseError, match="damaged"):
         parse_bytes(packed({"mimetype": MIME}), "ods")
+
+
+def test_column_that_is_hidden_is_left_out_and_told() -> None:
+    columns = (
+        "<table:table-column/>"
+        '<table:table-column table:visibility="collapse"/>'
+        "<table:table-column/>"
+        '<table:table-column table:visibility="collapse" table:number-columns-repeated="1000"/>'
+    )
+    lines, told = read(columns, HEADER, row(cell("First"), cell("Hall"), cell("12.50 €")))
+    assert lines == ["# Rooms", "Floor: First | Rent: 12.50 €"]
+    assert told == ["hidden in sheet Rooms, left out: 1 column"]

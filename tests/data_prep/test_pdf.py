@@ -178,7 +178,7 @@ def test_comments_are_read_and_attachments_are_told() -> None:
     assert "Check the float first." in document.text
     assert "In red ink" in document.text
     assert [(n.kind, n.text) for n in document.notices] == [
-        ("attachments", "1 attached file is not read: list.csv")
+        ("attached files", "1 attached file is not read: list.csv")
     ]
 
 

@@ -74,7 +74,7 @@ def test_json_lines_and_comments_are_read_and_other_text_is_told() -> None:
     assert parsed("json", '{\n// a comment\n"a": 1,\n}').text == "a: 1"
     document = parsed("json", "{broken: text}")
     assert document.text == "{broken: text}"
-    assert [notice.kind for notice in document.notices] == ["structure unread"]
+    assert [notice.kind for notice in document.notices] == ["unreadable structure"]
     assert parsed("json", "[" * 100_000).text == "[" * 100_000
 
 
@@ -101,7 +101,10 @@ def test_notebook_keeps_words_code_and_short_outputs() -> None:
     assert "```julia\n# no heading\n1 + 1\n```\n\n```\n2\n```" in document.text
     assert "boom" not in document.text
     assert len(document.text) < 2500
-    assert {notice.kind for notice in document.notices} == {"pictures in text", "outputs cut"}
+    assert {notice.kind for notice in document.notices} == {
+        "pictures without text",
+        "shortened outputs",
+    }
 
 
 def test_mail_keeps_head_and_body_and_names_attachments() -> None:
@@ -117,7 +120,7 @@ def test_mail_keeps_head_and_body_and_names_attachments() -> None:
     assert document.text.startswith("From: Jürgen <j@x.y>\nTo: hall@x.y\n")
     assert "blauen Dichtungen" in document.text
     assert "HTML words" not in document.text
-    assert document.notices[0].text == "1 attachment is not read: übersicht.pdf"
+    assert document.notices[0].text == "1 attached file is not read: übersicht.pdf"
 
 
 def test_mail_of_html_alone_and_in_old_encoding_is_read() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from data_prep.corpus.ledger import Entry
 from data_prep.corpus.plan import Outcome, Settled, make_plan, make_retry, settle
-from data_prep.documents.sources import Failure, Listing, Source
+from data_prep.documents.listed import Failure, Listing, Source
 
 INDEX = "0123456789ab"
 HERE, THERE = "/here", "/there"

@@ -15,18 +15,16 @@ from hypothesis import strategies as st
 
 from cluster.errors import InputError
 from cluster.settings import IngestSettings, StoreSettings
+from data_prep.documents.listed import Listing
 from data_prep.documents.reading import SourceReader
-from data_prep.documents.sources import Listing, list_sources
+from data_prep.documents.sources import list_sources
+from tests.listings import listed
 
 ROWS = [
     {"id": 3, "title": "Lamp", "body": "It needs 7 bolts.", "year": 2011, "vector": [0.1]},
     {"id": 1, "title": None, "body": "Wipe with a dry cloth.", "year": None, "vector": [0.2]},
     {"id": 2, "title": "Care", "body": "Größe vier.", "year": 2012, "vector": [0.3]},
 ]
-
-
-def listed(location: Path | str, **ingest: str) -> Listing:
-    return list_sources(str(location), IngestSettings(**ingest), StoreSettings())
 
 
 def records(listing: Listing) -> list[dict[str, Any]]:

@@ -12,25 +12,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cluster.settings import IngestSettings, StoreSettings
+from cluster.settings import StoreSettings
+from data_prep.documents.listed import Listing
 from data_prep.documents.parse import parse_record
 from data_prep.documents.reading import SourceReader
-from data_prep.documents.sources import Listing, list_sources
+from tests.listings import listed, reasons
 
 ZONE = timezone(timedelta(hours=2))
-
-
-def listed(path: Path, **ingest: Any) -> Listing:
-    return list_sources(str(path), IngestSettings(**ingest), StoreSettings())
 
 
 def records(listing: Listing) -> list[dict[str, Any]]:
     reader = SourceReader(StoreSettings())
     return [json.loads(reader.read(source)) for source in listing.sources]
-
-
-def reasons(listing: Listing) -> dict[str, str]:
-    return {failure.doc_id: failure.reason for failure in listing.failures}
 
 
 def parquet(folder: Path, **columns: Any) -> Path:

@@ -185,7 +185,7 @@ def test_hidden_rows_and_columns_are_left_out_and_told() -> None:
     found = sheet(hide, rows)
     assert lines(found)[1:] == ["Room: Hall | Rent: 12", "Room: Loft | Rent: 7"]
     text = "hidden in sheet Rooms, left out: 1 row, 1 column"
-    assert told(found) == [("hidden rows and columns", text)]
+    assert told(found) == [("hidden cells", text)]
 
 
 def test_rows_that_a_filter_or_a_folded_group_hides_are_kept() -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from cluster.errors import InputError
 from cluster.settings import IngestSettings, StoreSettings
+from data_prep.documents.listed import Failure, Listing
 from data_prep.documents.reading import SourceReader
-from data_prep.documents.sources import Failure, Listing, list_sources
+from data_prep.documents.sources import list_sources
 from tests.documents import docx, mixed_folder
 
 

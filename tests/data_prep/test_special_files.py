@@ -9,33 +9,13 @@ import pytest
 
 from cluster.settings import IngestSettings, StoreSettings
 from data_prep.documents.reading import SourceReader
-from data_prep.documents.sources import Listing, list_sources
-
-
-def listed(location: Path | str, **ingest: object) -> Listing:
-    return list_sources(str(location), IngestSettings(**ingest), StoreSettings())
-
-
-def names(listing: Listing) -> list[str]:
-    return sorted(source.doc_id for source in listing.sources)
-
-
-def reasons(listing: Listing) -> dict[str, str]:
-    return {failure.doc_id: failure.reason for failure in listing.failures}
-
-
-def write(root: Path, *files: str) -> Path:
-    for name in files:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(f"This is {name}.")
-    return root
+from data_prep.documents.sources import list_sources
+from tests.listings import folder_with_neighbour, listed, names, reasons, write
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A folder with one document, and beside it another folder that is not the source."""
-    write(tmp_path, "source/gate.md", "elsewhere/roof.md", "elsewhere/deep/cellar.md")
-    return tmp_path / "source"
+    return folder_with_neighbour(tmp_path)
 
 
 def bind(path: Path) -> None:

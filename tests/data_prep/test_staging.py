@@ -14,7 +14,8 @@ from cluster.settings import IngestSettings, Settings, StoreSettings
 from data_prep.corpus.ledger import Entry, read_ledger, write_ledger
 from data_prep.corpus.staging import Progress, Shard, StageShards, StageTask, Staging, is_small
 from data_prep.corpus.tables import chunk_table, chunks_of
-from data_prep.documents.sources import Source, list_sources
+from data_prep.documents.listed import Source
+from data_prep.documents.sources import list_sources
 from tests.documents import (
     PAGE,
     docx,

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_prep.documents.formats.office.titles import document_title
 from data_prep.documents.formats.titles import usable_title
+from data_prep.documents.parse import parse_bytes
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,8 @@ from data_prep.documents.formats.titles import usable_title
         "C:\\Users\\anna\\Desktop\\x y.docx", "\\\\server\\share\\a", "/home/anna/x.tex", "file:///tmp/a.html",
         "https://example.org/a?b=c", "www.example.org", "report-final.pdf", "pump.TXT",
         "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "Click to edit Master title style", "Titel", "scan_0042",
+        "Untitled design", "Table of Contents", "Normal.dotm", "OFFICE\\anna", "Layout 1", "Welcome",
+        "scan_1.tif", "безымянный", "ドキュメント", "プレゼンテーション1",
     ],
 )  # fmt: skip
 def test_title_that_says_nothing_gives_way_to_the_file_name(title: str) -> None:
@@ -70,3 +74,9 @@ def test_any_title_is_one_line(title: str, name: str) -> None:
     found = usable_title(title, name)
     assert found == " ".join(found.split())
     assert len(found) <= 300
+
+
+def test_heading_comes_before_the_file_name_where_the_title_is_a_templates() -> None:
+    page = b"<title>Template</title><h1>Rules for gloves</h1><p>Wear them near the pump.</p>"
+    assert parse_bytes(page, "html").title == "Rules for gloves"
+    assert document_title("Vorlage", [(2, "Gloves"), (1, "Rules")]) == "Rules"

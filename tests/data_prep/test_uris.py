@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.settings import IngestSettings, StoreSettings
-from data_prep.documents.sources import Listing, list_sources
 from data_prep.documents.uris import file_uri, fragment, object_uri, path_of, web_uri
+from tests.listings import listed
 
 NAMES = (
     "100% sure #1?.md", "space dir/two words.md", "a%20b.md", "R&D;v=1.md", "Größe.md", "a+b.md", "[x]{y}.md",
@@ -23,10 +22,6 @@ NAMES = (
 VALID = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*:(?:[\w.~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-F]{2})*", re.ASCII
 )
-
-
-def listed(location: Path | str) -> Listing:
-    return list_sources(str(location), IngestSettings(), StoreSettings())
 
 
 def test_file_uris_lead_back_to_their_files(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from cluster.keys import content_id
 from data_prep.corpus.ledger import Entries, Entry
+from data_prep.documents.listed import Failure, Listing, Source
 from data_prep.documents.records.fields import MAX_ID_BYTES
-from data_prep.documents.sources import Failure, Listing, Source
 from data_prep.documents.uris import S3
 
 _MAGIC = frozenset("*?[")
@@ -38,7 +38,7 @@ def identify(known: Entries, listings: Mapping[str, Listing]) -> Identified:
         renamed |= {name: item.doc_id for item, name in items if name != item.doc_id}
         sources = tuple(item for item in named if isinstance(item, Source))
         failures = tuple(item for item in named if isinstance(item, Failure))
-        found[location] = Listing(sources, failures, listing.ignored)
+        found[location] = replace(listing, sources=sources, failures=failures)
         for item in named:
             if item.doc_id not in taken or taken[item.doc_id].state == "deleted":
                 taken[item.doc_id] = Entry(item.doc_id, item.uri, "", "failed", sources=(location,))

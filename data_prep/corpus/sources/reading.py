@@ -12,7 +12,8 @@ from data_prep.corpus.ledger import Entries, Ledger, read_snapshot
 from data_prep.corpus.plan import Plan, make_plan, make_retry
 from data_prep.corpus.sources.identities import identify
 from data_prep.corpus.sources.origins import Origin, with_origin
-from data_prep.documents.sources import Listing, list_sources
+from data_prep.documents.listed import Listing
+from data_prep.documents.sources import list_sources
 
 _MIB = 1024 * 1024
 

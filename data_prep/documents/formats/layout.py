@@ -14,9 +14,9 @@ from data_prep.documents.formats.parsed import (
     Parsed,
     ParseError,
     clean,
-    first_heading,
     join_pages,
 )
+from data_prep.documents.formats.plain.headings import first_heading
 from data_prep.documents.formats.tables.markdown import spell_out_tables
 
 if TYPE_CHECKING:

@@ -7,13 +7,14 @@ structure becomes blank lines, so that chunks and sentences end where paragraphs
 import re
 import unicodedata
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.errors import InputError
 from data_prep.chunking.cutter import Span
-from data_prep.documents.formats.plain.headings import first_heading as first_heading
+from data_prep.documents.formats.notices import Notice
 
 # what pypdf, lxml and the Office libraries raise on damaged files beside their own errors
 FAULTS = (
@@ -47,18 +48,6 @@ class ParseError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """Something of an indexed document that is not searched, or not as its author meant it.
-
-    `kind` groups notices in reports (two words, such as `pages without text`), `text` says it of this
-    document, with counts.
-    """
-
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Parsed:
     """What a parser found; `pages` holds (page, slide or sheet number, start offset).
 
@@ -75,6 +64,16 @@ class Parsed:
     separate: bool = False
     notices: tuple[Notice, ...] = ()
     spans: tuple[Span, ...] = ()
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Faults of libraries inside become a ParseError that says that `what` is damaged, and why."""
+    try:
+        yield
+    except FAULTS as error:
+        reason = str(error)[:200] or type(error).__name__
+        raise ParseError(f"{what} is damaged: {reason}") from error
 
 
 def clean(text: str) -> str:

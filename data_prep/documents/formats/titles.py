@@ -5,45 +5,60 @@ import unicodedata
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+
+def _plain(words: str) -> str:
+    """Small letters without accents."""
+    parts = unicodedata.normalize("NFKD", words.strip().casefold())
+    return unicodedata.normalize("NFC", "".join(p for p in parts if not unicodedata.combining(p)))
+
+
 _CHARS = 300
 _FILE = (
-    r"[^/\\]{1,200}\.(?:docx?|dotx?|odt|rtf|pdf|pptx?|potx?|xlsx?|xltx?|indd|qxd|pages|tex|dvi|ps|html?|txt|md|pub"
-    r"|vsdx?|cdr|ai|fm|wpd)"
+    r"[^/\\]{1,200}\.(?:docx?|dot[xm]?|od[tsp]|rtf|pdf|pptx?|potx?|xlsx?|xltx?|indd|qx[dp]|pages|tex|dvi|e?ps"
+    r"|html?|xml|fo|txt|md|pub|vsdx?|cdr|ai|fm|book|wpd|p65|pmd|tiff?|jpe?g|png)"
 )
 # what programs call a document that nobody named, alone or with a number
-_UNNAMED = (
-    "untitled", "untitled document", "unnamed", "document", "document title", "dokument", "unbenannt",
-    "unbenanntes dokument", "sans titre", "document sans titre", "sin titulo", "documento sin titulo",
-    "documento", "senza titolo", "senza nome", "documento senza titolo", "sem titulo",
-    "documento sem titulo", "naamloos", "naamloos document", "namnlos", "uten navn", "ikke navngivet",
-    "bez tytulu", "bez nazwy", "bez nazvu", "nimeton", "adsiz", "без названия", "безымянный", "документ",
-    "无标题", "未命名", "新建文档", "文档", "無題", "無標題", "문서", "제목 없음",
-    "ドキュメント", "名称未設定",
-    "no title", "title", "the title", "titel", "titre", "titulo", "titolo", "your title here", "title here",
-    "click to add title", "click to edit master title style", "titel durch klicken hinzufugen", "none",
-    "null", "undefined", "nan", "n/a", "na", "tbd", "todo", "test", "template", "vorlage", "default", "blank",
-    "new document", "neues dokument", "nouveau document", "nuevo documento", "new page", "page", "seite",
-    "slide", "folie", "diapositive", "diapositiva", "powerpoint presentation", "powerpoint-prasentation",
-    "presentation powerpoint", "presentacion de powerpoint", "presentazione standard di powerpoint",
-    "presentation", "prasentation", "presentacion", "presentazione", "presentatie", "презентация",
-    "презентация powerpoint", "演示文稿", "プレゼンテーション", "workbook", "book", "mappe", "classeur",
-    "libro",
-    "cartel", "книга", "工作簿", "sheet", "tabelle", "feuille", "hoja", "foglio", "лист", "index", "home",
-    "readme", "scan", "scanned document", "scanned image", "img", "image", "bild", "print", "printout",
-    "print preview", "druckansicht", "latex document", "latex-document", "anonymous", "microsoft word",
-    "microsoft word document", "microsoft powerpoint", "microsoft excel", "report template", "letter",
-    "acrobat", "pdf", "pdf document", "notebook", "stdin", "main", "output", "out", "temp", "tmp", "draft",
-)  # fmt: skip
+_UNNAMED = frozenset(map(_plain, (
+    "untitled", "untitled document", "untitled page", "untitled presentation",
+    "untitled spreadsheet", "untitled design", "untitled notebook", "word document", "unknown",
+    "unspecified", "unnamed", "document", "document title", "dokument", "unbenannt",
+    "unbenanntes dokument", "sans titre", "document sans titre", "sin titulo",
+    "documento sin titulo", "documento", "senza titolo", "senza nome", "documento senza titolo",
+    "sem titulo", "documento sem titulo", "naamloos", "naamloos document", "namnlos", "uten navn",
+    "ikke navngivet", "bez tytulu", "bez nazwy", "bez nazvu", "nimeton", "adsiz", "без названия",
+    "безымянный", "документ", "无标题", "未命名", "新建文档", "文档", "無題", "無標題", "문서",
+    "제목 없음", "ドキュメント", "名称未設定", "no title", "title", "the title", "titel", "titre",
+    "titulo", "titolo", "your title here", "title here", "click to add title",
+    "click to edit master title style", "titel durch klicken hinzufugen", "none", "null",
+    "undefined", "nan", "n/a", "na", "tbd", "todo", "test", "template", "vorlage", "default",
+    "blank", "new document", "neues dokument", "nouveau document", "nuevo documento", "new page",
+    "page", "seite", "slide", "folie", "dia", "slajd", "スライド", "幻灯片", "diapositive",
+    "diapositiva", "powerpoint presentation", "powerpoint-prasentation", "presentation powerpoint",
+    "presentacion de powerpoint", "presentazione standard di powerpoint", "presentation",
+    "prasentation", "presentacion", "presentazione", "presentatie", "презентация",
+    "презентация powerpoint", "演示文稿", "プレゼンテーション", "workbook", "book", "mappe",
+    "classeur", "libro", "cartel", "книга", "工作簿", "sheet", "tabelle", "feuille", "hoja",
+    "foglio", "лист", "index", "home", "home page", "homepage", "welcome", "contents",
+    "table of contents", "inhalt", "inhaltsverzeichnis", "layout", "readme", "scan",
+    "scanned document", "scanned image", "img", "image", "bild", "print", "printout",
+    "print preview", "druckansicht", "latex document", "latex-document", "anonymous",
+    "microsoft word", "microsoft word document", "microsoft powerpoint", "microsoft excel",
+    "report template", "letter", "acrobat", "pdf", "pdf document", "notebook", "stdin", "main",
+    "output", "out", "temp", "tmp", "draft", "entwurf",
+)))  # fmt: skip
 _MADE_BY = re.compile(
     r"(?:microsoft (?:office )?(?:word|powerpoint|excel|publisher)|openoffice(?:\.org)?|libreoffice"
     r"|adobe \w+) ?[-–—:] ?",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[\s_.#-]*(?:\(?\d{1,5}\)?|\(\w+\)|copy|kopie)?$")
-_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}://|www\.|mailto:|file:)\S*$", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}://|www\.|mailto:|file:|cid:)\S*$", re.IGNORECASE)
 _PATH = re.compile(
-    r"(?:[a-z]:[\\/]|\\\\|/(?:home|users|tmp|var|usr|mnt|root|private|opt|etc|srv)/)", re.IGNORECASE
+    r"(?:[a-z]:[\\/]|\\\\|/(?:home|users|tmp|var|usr|mnt|root|private|opt|etc|srv)/|/\S+/\S*$"
+    r"|[^\s\\]+\\\S+$)",
+    re.IGNORECASE,
 )
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _IS_FILE = re.compile(_FILE, re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}|[0-9a-f]{32,}", re.IGNORECASE)
 # files that only their folder tells apart
@@ -64,9 +79,21 @@ def usable_title(title: str, name: str) -> str:
     if _says_something(words, name):
         return words
     freed = _MADE_BY.sub("", words, count=1)
-    if freed != words and not _IS_FILE.fullmatch(freed) and _says_something(freed, name):
+    if freed != words and _says_something(freed, name):
         return freed
     return title_of_name(name) or words
+
+
+def is_placeholder(title: str) -> bool:
+    """Whether a title says nothing of its document: a program's default, a file, a path, a number."""
+    words = " ".join(title.split())[:_CHARS]
+    plain = _plain(words)
+    if not any(character.isalpha() for character in plain):
+        return True
+    if _NUMBER.sub("", plain.strip("()[]<>\"'")) in _UNNAMED:
+        return True
+    marks = (_MADE_BY.match, _ADDRESS.match, _PATH.match, _IS_FILE.fullmatch)
+    return any(mark(words) for mark in marks) or _HEX.fullmatch(plain) is not None
 
 
 def title_of_name(name: str) -> str:
@@ -86,21 +113,6 @@ def _stem(name: str) -> str:
 
 
 def _says_something(words: str, name: str) -> bool:
-    plain = _plain(words)
-    bare = plain.strip("()[]<>\"'")
-    if not any(character.isalpha() for character in plain) or _NUMBER.sub("", bare) in _UNNAMED:
-        return bool(re.fullmatch(r"(?:19|20)\d\d", plain))
-    if (
-        _MADE_BY.match(words)
-        or _ADDRESS.match(words)
-        or _PATH.match(words)
-        or _HEX.fullmatch(plain)
-    ):
-        return False
-    return not (_IS_FILE.fullmatch(words) or plain == _plain(PurePosixPath(name).name))
-
-
-def _plain(words: str) -> str:
-    """Small letters without accents."""
-    parts = unicodedata.normalize("NFKD", words.strip().casefold())
-    return unicodedata.normalize("NFC", "".join(p for p in parts if not unicodedata.combining(p)))
+    if is_placeholder(words):
+        return _YEAR.fullmatch(words) is not None
+    return _plain(words) != _plain(PurePosixPath(name).name)

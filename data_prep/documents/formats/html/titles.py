@@ -5,13 +5,9 @@ from collections.abc import Iterable, Iterator
 
 from data_prep.documents.formats.html.tree import Node
 from data_prep.documents.formats.html.writer import collapse
+from data_prep.documents.formats.titles import is_placeholder
 
 _BETWEEN = re.compile(r"\s+[-–—|·•:/»«<>‹›~]+\s+|\s*[|»«‹›—]\s*|\s*::\s*|:\s+")
-_GENERIC = re.compile(
-    r"(?:untitled|untitled document|no title|new page(?: \d+)?|document|title|index(?:\.html?)?|home|"
-    r"home ?page|welcome|page \d+|default|\S+\.html?|unbenanntes dokument|sans titre|)",
-    re.IGNORECASE,
-)
 _FIRST = 3  # headings that may be the title of a page
 _LONGEST = 300  # characters of a title
 _DATES = (
@@ -27,7 +23,7 @@ def page_title(head: Iterable[Node], headings: list[tuple[int, str]]) -> str:
     first = next(
         (text for level, text in headings if level == 1), headings[0][1] if headings else ""
     )
-    if _GENERIC.fullmatch(title):
+    if is_placeholder(title):
         return first or title
     parts = list(_parts(title))
     if len(parts) < 2:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from data_prep.documents.formats.plain.text import fenced
+
 _MAX_INDENT = 24  # spaces; deeper lists stay at it, so that text grows no faster than its source
 _BREAK = "\0"  # of `<br>`; no page holds one, `clean` has removed them
 _SPACE = re.compile(r"[ \t\n\r\f\v\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
@@ -106,9 +108,7 @@ class Writer:
         if self._flat:
             self._add(text)
             return
-        runs = (len(run[0]) for run in re.finditer("`{3,}", text))
-        fence = "`" * max(3, max(runs, default=0) + 1)
-        self._add(f"{fence}\n{text}\n{fence}")
+        self._add(fenced(text))
 
     def rows(self, paragraphs: Iterable[str]) -> None:
         """Rows of a table, each already a paragraph."""

@@ -14,7 +14,9 @@ from data_prep.documents.formats.latex.commands import (
     VERBATIM,
 )  # fmt: skip
 from data_prep.documents.formats.latex.source import Cursor, closing
-from data_prep.documents.formats.parsed import Notice, Parsed, first_heading
+from data_prep.documents.formats.notices import parts_elsewhere
+from data_prep.documents.formats.parsed import Parsed
+from data_prep.documents.formats.plain.headings import first_heading
 from data_prep.documents.formats.plain.text import fenced
 from data_prep.documents.formats.tables.rows import paragraphs
 from data_prep.documents.formats.text import decode
@@ -39,10 +41,7 @@ def parse_latex(data: bytes) -> Parsed:
     reader = Reader(body)
     text = reader.text()
     metadata: dict[str, Any] = {name: words for name, words in named.items() if words}
-    notices: tuple[Notice, ...] = ()
-    if reader.elsewhere:
-        what = f"{reader.elsewhere} parts that lie in other files (\\input) are not in the text"
-        notices = (Notice("parts elsewhere", what),)
+    notices = parts_elsewhere(reader.elsewhere, "\\input")
     return Parsed(
         title or first_heading(text), text, metadata=metadata, markdown=True, notices=notices
     )

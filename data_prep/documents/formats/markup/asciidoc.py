@@ -5,7 +5,9 @@ import re
 from typing import Any
 
 from data_prep.documents.formats.markup.outline import Outline
-from data_prep.documents.formats.parsed import Notice, Parsed, first_heading
+from data_prep.documents.formats.notices import parts_elsewhere
+from data_prep.documents.formats.parsed import Parsed
+from data_prep.documents.formats.plain.headings import first_heading
 from data_prep.documents.formats.text import decode
 
 _HEADING = re.compile(r"(={1,6}|#{1,6})\s+(\S.*?)(?:\s+\1)?\s*$")
@@ -39,10 +41,7 @@ def parse_asciidoc(data: bytes) -> Parsed:
         reader.read(line, lines[at + 1] if at + 1 < len(lines) else "")
     reader.finish()
     text = reader.outline.text()
-    notices: tuple[Notice, ...] = ()
-    if reader.included:
-        what = f"{reader.included} parts that lie in other files (include) are not in the text"
-        notices = (Notice("parts elsewhere", what),)
+    notices = parts_elsewhere(reader.included, "include")
     return Parsed(
         first_heading(text), text, metadata=reader.metadata, markdown=True, notices=notices
     )

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from data_prep.documents.formats.markup.outline import Outline
-from data_prep.documents.formats.parsed import Parsed, first_heading
+from data_prep.documents.formats.parsed import Parsed
+from data_prep.documents.formats.plain.headings import first_heading
 from data_prep.documents.formats.text import decode
 
 _HEADING = re.compile(

@@ -12,7 +12,9 @@ from typing import Any
 from data_prep.documents.formats.markup.rest_directives import read_directive
 from data_prep.documents.formats.markup.rest_inline import words
 from data_prep.documents.formats.markup.rest_tables import grid_table, simple_table
-from data_prep.documents.formats.parsed import Notice, Parsed, first_heading
+from data_prep.documents.formats.notices import Notice, parts_elsewhere
+from data_prep.documents.formats.parsed import Parsed
+from data_prep.documents.formats.plain.headings import first_heading
 from data_prep.documents.formats.plain.text import fenced
 from data_prep.documents.formats.tables.rows import paragraphs
 from data_prep.documents.formats.text import decode
@@ -53,10 +55,8 @@ class Rest:
     elsewhere: int = 0  # parts that lie in other files
 
     def notices(self) -> tuple[Notice, ...]:
-        if not self.elsewhere:
-            return ()
-        what = f"{self.elsewhere} parts that lie in other files (include, autoclass, ...) are not in the text"
-        return (Notice("parts elsewhere", what),)
+        """What is not in the text because it lies elsewhere."""
+        return parts_elsewhere(self.elsewhere, "include, autoclass, ...")
 
     def words(self, lines: Sequence[str]) -> str:
         """A paragraph on one line; one that looks like a heading of Markdown is marked as none."""

@@ -3,7 +3,9 @@
 import re
 
 from data_prep.documents.formats.markup.outline import Outline
-from data_prep.documents.formats.parsed import Notice, Parsed, first_heading
+from data_prep.documents.formats.notices import parts_elsewhere
+from data_prep.documents.formats.parsed import Parsed
+from data_prep.documents.formats.plain.headings import first_heading
 from data_prep.documents.formats.text import decode
 
 _LEVELS = {
@@ -51,10 +53,7 @@ def parse_texinfo(data: bytes) -> Parsed:
     for line in decode(data).split("\n"):
         reader.read(line)
     text = reader.outline.text()
-    notices: tuple[Notice, ...] = ()
-    if reader.included:
-        what = f"{reader.included} parts that lie in other files (@include) are not in the text"
-        notices = (Notice("parts elsewhere", what),)
+    notices = parts_elsewhere(reader.included, "@include")
     return Parsed(reader.title or first_heading(text), text, markdown=True, notices=notices)
 
 

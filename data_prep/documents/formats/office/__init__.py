@@ -1,1 +1,1 @@
-"""Word, PowerPoint and OpenDocument files."""
+"""Word, PowerPoint, OpenDocument and EPUB files: archives of XML parts."""

@@ -8,9 +8,10 @@ from urllib.parse import unquote
 from data_prep.documents.formats.html.encoding import decode_page
 from data_prep.documents.formats.html.page import content_of
 from data_prep.documents.formats.html.tree import build
+from data_prep.documents.formats.notices import Notice
 from data_prep.documents.formats.office.package import Package, below, properties
 from data_prep.documents.formats.office.titles import document_title
-from data_prep.documents.formats.parsed import FAULTS, Notice, Parsed, ParseError, clean
+from data_prep.documents.formats.parsed import Parsed, ParseError, clean, reading
 
 _PAGES = frozenset(("application/xhtml+xml", "text/html", "application/x-dtbook+xml"))
 
@@ -22,15 +23,13 @@ def parse_epub(data: bytes) -> Parsed:
     chapters that are not there or cannot be read.
     """
     package = Package(data)
-    try:
+    with reading("EPUB"):
         place, book = _book(package)
         about = properties(book)
         names = list(_chapters(book, place))
         _refuse_locked(package, names)
         blocks, headings, lost = _read(package, names)
-    except FAULTS as error:
-        raise ParseError(f"EPUB is damaged: {str(error)[:200] or type(error).__name__}") from error
-    notices = (Notice("missing chapters", f"{lost} of {len(names)} chapters cannot be read"),)
+    notices = (Notice("missing chapters", f"{lost:,} of {len(names):,} chapters cannot be read"),)
     title = document_title(about.pop("title", ""), headings)
     text = clean("\n\n".join(blocks))
     return Parsed(title, text, metadata=about, markdown=True, notices=notices if lost else ())

@@ -5,22 +5,23 @@ Cells hold the text that is shown beside their value, so formats need no reading
 
 import io
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 from data_prep.documents.formats.archive import check_archive
+from data_prep.documents.formats.notices import Notice
 from data_prep.documents.formats.parsed import (
-    FAULTS,
-    Notice,
     Parsed,
-    ParseError,
     clean,
     join_pages,
+    reading,
 )
 from data_prep.documents.formats.tables.grid import spread
 from data_prep.documents.formats.tables.rows import paragraphs
+from data_prep.documents.formats.tables.sheet import hidden_sheets, lost_cells
 
 _TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _STYLE = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
@@ -41,7 +42,8 @@ class _Sheet:
     hidden_columns: set[int] = field(default_factory=set)
     hidden_rows: int = 0
     uncalculated: int = 0
-    errors: int = 0
+    lost_columns: set[int] = field(default_factory=set)  # hidden, and with text
+    errors: Counter[str] = field(default_factory=Counter)
     # first column -> rows to fill, last column, text
     merged: dict[int, tuple[int, int, str]] = field(default_factory=dict)
 
@@ -51,15 +53,15 @@ def parse_ods(data: bytes) -> Parsed:
     check_archive(data)
     sheets: list[_Sheet] = []
     texts: list[str] = []
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open("content.xml") as file:
-            for number, rows in groupby(_rows(file, sheets), lambda found: found[0]):
-                found = list(paragraphs(row for _, row in rows))
-                texts += [""] * (number - len(texts))
-                texts.append(clean("\n\n".join([f"# {sheets[number].name}", *found])))
-    except FAULTS as error:
-        reason = str(error)[:200] or type(error).__name__
-        raise ParseError(f"OpenDocument spreadsheet is damaged: {reason}") from error
+    with (
+        reading("OpenDocument spreadsheet"),
+        zipfile.ZipFile(io.BytesIO(data)) as archive,
+        archive.open("content.xml") as file,
+    ):
+        for number, rows in groupby(_rows(file, sheets), lambda found: found[0]):
+            found = list(paragraphs(row for _, row in rows))
+            texts += [""] * (number - len(texts))
+            texts.append(clean("\n\n".join([f"# {sheets[number].name}", *found])))
     joined = join_pages("", texts, {"sheets": len(sheets)})
     return replace(joined, markdown=True, separate=True, notices=tuple(_notices(sheets)))
 
@@ -108,7 +110,9 @@ def _shown(sheet: _Sheet, element: Any) -> Iterator[list[str]]:
     elif element.get(f"{_TABLE}visibility") == "collapse":
         sheet.hidden_rows += 1
     else:
-        cells = [cell for at, cell in enumerate(row) if at not in sheet.hidden_columns]
+        hidden = sheet.hidden_columns
+        sheet.lost_columns |= {at for at, cell in enumerate(row) if cell and at in hidden}
+        cells = [cell for at, cell in enumerate(row) if at not in hidden]
         yield from [cells] * min(_repeated(element, "rows"), _MOST)
 
 
@@ -142,7 +146,7 @@ def _cell(sheet: _Sheet, cell: Any) -> str:
     lines = ("".join(part.itertext()) for part in cell.iterchildren(f"{_TEXT}p"))
     text = "\n".join(lines).strip()
     if cell.get(f"{_CALC}value-type") == "error":
-        sheet.errors += 1
+        sheet.errors[text or "Err"] += 1
         return ""
     if not text and cell.get(f"{_TABLE}formula") and not cell.get(f"{_OFFICE}value-type"):
         sheet.uncalculated += 1
@@ -154,18 +158,7 @@ def _repeated(element: Any, what: str) -> int:
 
 
 def _notices(sheets: list[_Sheet]) -> Iterator[Notice]:
-    hidden = [sheet.name for sheet in sheets if sheet.hidden]
-    if hidden:
-        names = ", ".join(hidden[:5])
-        yield Notice("hidden sheets", f"{len(hidden):,} hidden sheets left out, such as {names}")
+    yield from hidden_sheets([sheet.name for sheet in sheets if sheet.hidden])
     for sheet in sheets:
-        if sheet.uncalculated:
-            text = f"{sheet.uncalculated:,} formulas of sheet {sheet.name} have no stored result: "
-            advice = "open and save it in a spreadsheet program"
-            yield Notice("formulas without values", text + advice)
-        if sheet.errors:
-            text = f"{sheet.errors:,} error values of sheet {sheet.name} left out"
-            yield Notice("error values", text)
-        if sheet.hidden_rows:
-            text = f"hidden in sheet {sheet.name}, left out: {sheet.hidden_rows:,} rows"
-            yield Notice("hidden rows and columns", text)
+        lost = len(sheet.lost_columns)
+        yield from lost_cells(sheet.name, sheet.uncalculated, sheet.errors, sheet.hidden_rows, lost)

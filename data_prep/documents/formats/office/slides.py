@@ -7,23 +7,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from data_prep.documents.formats.archive import check_archive
+from data_prep.documents.formats.notices import Notice, counted
+from data_prep.documents.formats.office.package import parse_xml
 from data_prep.documents.formats.parsed import (
     FAULTS,
-    Notice,
     Parsed,
-    ParseError,
     clean,
     join_pages,
+    reading,
 )
 from data_prep.documents.formats.tables.header import Covered
 from data_prep.documents.formats.tables.number_formats import GENERAL, shown
 from data_prep.documents.formats.tables.rows import paragraphs
+from data_prep.documents.formats.titles import is_placeholder
 
-# what programs call a slide or a deck that nobody named
+# what programs call a slide that nobody named
 _NAMELESS = re.compile(
-    r"(?:slide|folie|diapositi\w+|dia|slajd|スライド|幻灯片)\s*\d*"
-    r"|(?:power ?point)[ -](?:presentation|präsentation)|presentation\d*|präsentation\d*|untitled|title",
-    re.IGNORECASE,
+    r"(?:slide|folie|diapositi\w+|dia|slajd|スライド|幻灯片)\s*\d*|untitled|title", re.IGNORECASE
 )
 _FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|bmp|svg|tiff?|webp|emf|wmf)", re.IGNORECASE)
 _FURNITURE = frozenset(("SLIDE_NUMBER", "DATE", "FOOTER", "HEADER"))
@@ -49,15 +49,12 @@ def parse_pptx(data: bytes) -> Parsed:
 
     check_archive(data)
     counts = _Counts()
-    try:
+    with reading("PowerPoint file"):
         deck = pptx.Presentation(io.BytesIO(data))
         slides = [_slide(number, slide, counts) for number, slide in enumerate(deck.slides, 1)]
         title = next((name for slide in deck.slides if (name := _shown_title(slide))), "")
-        title = title or _named(clean(deck.core_properties.title or ""))
-    except FAULTS as error:
-        raise ParseError(
-            f"Office file is damaged: {str(error)[:200] or type(error).__name__}"
-        ) from error
+        if not title and not is_placeholder(given := clean(deck.core_properties.title or "")):
+            title = given.strip()
     joined = join_pages(title, slides, {"slides": len(slides)})
     notices = tuple(_notices(counts, len(slides)))
     return replace(joined, markdown=True, separate=True, notices=notices)
@@ -82,7 +79,8 @@ def _slide(number: int, slide: Any, counts: _Counts) -> str:
 
 def _shown_title(slide: Any) -> str:
     title = None if _is_hidden(slide) else slide.shapes.title
-    return _named(clean(_line(title.text_frame.text))) if title is not None else ""
+    words = clean(_line(title.text_frame.text)) if title is not None else ""
+    return "" if is_placeholder(words) else words
 
 
 def _is_hidden(slide: Any) -> bool:
@@ -163,13 +161,10 @@ def _number(value: float | None) -> str:
 
 def _diagram(shape: Any) -> str:
     """The texts of a diagram, whose boxes are in a part of their own."""
-    from lxml import etree
-
     relation = next((each.get(_DATA) for each in shape.element.iter(_DIAGRAM)), None)
     if relation is None:
         return ""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True)
-    root = etree.fromstring(shape.part.related_part(relation).blob, parser)
+    root = parse_xml(shape.part.related_part(relation).blob)
     points = ("".join(text.text or "" for text in each.iter("{*}t")) for each in root.iter("{*}p"))
     return "\n".join(filter(None, map(_line, points)))
 
@@ -204,4 +199,4 @@ def _notices(counts: _Counts, slides: int) -> Iterator[Notice]:
             "hidden slides", f"{len(counts.hidden):,} of {slides:,} slides hidden, left out"
         )
     if counts.charts:
-        yield Notice("charts without values", f"{counts.charts:,} charts could not be read")
+        yield Notice("charts without values", f"{counted(counts.charts, 'chart')} cannot be read")

@@ -7,11 +7,12 @@ headers and footers, comments, deleted text and tables of contents are left out.
 from typing import Any
 
 from data_prep.documents.formats.html.page import html_blocks
+from data_prep.documents.formats.notices import Notice, counted, undescribed_pictures
 from data_prep.documents.formats.office.package import Package, below, properties
 from data_prep.documents.formats.office.titles import document_title
 from data_prep.documents.formats.office.word_body import Body
 from data_prep.documents.formats.office.word_styles import Numbering, Styles
-from data_prep.documents.formats.parsed import FAULTS, Notice, Parsed, ParseError, clean
+from data_prep.documents.formats.parsed import Parsed, ParseError, clean, reading
 
 
 def parse_docx(data: bytes) -> Parsed:
@@ -20,19 +21,15 @@ def parse_docx(data: bytes) -> Parsed:
     ParseError when it is damaged. A notice counts pictures that nothing describes.
     """
     package = Package(data)
-    try:
+    with reading("Word file"):
         main = _main_part(package)
         found = package.xml(main)
         if found is None:
-            raise ParseError("Office file is damaged: it has no document part")
+            raise ParseError("Word file is damaged: it has no document part")
         folder = main.rpartition("/")[0]
         about = properties(package.xml("docProps/core.xml"))
         body = _body(package, folder)
         markup = body.html(found)
-    except FAULTS as error:
-        raise ParseError(
-            f"Office file is damaged: {str(error)[:200] or type(error).__name__}"
-        ) from error
     written = html_blocks(markup)
     text = clean("\n\n".join(written.blocks))
     if not text.strip() and body.inline.pictures:
@@ -61,16 +58,9 @@ def _body(package: Package, folder: str) -> Body:
 
 
 def _notices(body: Body) -> tuple[Notice, ...]:
-    found = []
-    if body.undescribed:
-        found.append(
-            Notice(
-                "pictures without text",
-                f"{body.undescribed} pictures without a description are not searched",
-            )
-        )
-    if body.embedded:
-        found.append(
-            Notice("embedded documents", f"{body.embedded} embedded documents are not searched")
-        )
-    return tuple(found)
+    found = undescribed_pictures(body.undescribed)
+    if not body.embedded:
+        return found
+    verb = "is" if body.embedded == 1 else "are"
+    text = f"{counted(body.embedded, 'embedded document')} {verb} not searched"
+    return (*found, Notice("attached files", text))

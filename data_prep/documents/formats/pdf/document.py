@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from data_prep.documents.formats.parsed import Notice, Parsed, ParseError, clean
+from data_prep.documents.formats.notices import Notice
+from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf.flow import Placed, make_blocks, mark_contents
 from data_prep.documents.formats.pdf.furniture import remove_furniture
 from data_prep.documents.formats.pdf.grids import mark_rows
@@ -17,7 +18,8 @@ from data_prep.documents.formats.pdf.page.reader import opened, read_pages
 from data_prep.documents.formats.pdf.page.shapes import Line, OutlineEntry, Page, Piece
 from data_prep.documents.formats.pdf.tables import Table, find_tables, join_marks
 from data_prep.documents.formats.pdf.text import write
-from data_prep.documents.formats.pdf.titles import is_placeholder, largest_line
+from data_prep.documents.formats.pdf.titles import largest_line
+from data_prep.documents.formats.titles import is_placeholder
 
 _MONO_BODY = 0.5  # share of letters above which a typewriter's font is the ordinary one
 _OCR = "run OCR first, or set ingest.pdf_parser=docling"

@@ -1,1 +1,1 @@
-"""Text as it is and Markdown: what readers see of it, and its front matter."""
+"""Text as it is and Markdown: what readers see of it, its front matter, pictures and compressed files."""

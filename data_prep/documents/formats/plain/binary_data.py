@@ -6,7 +6,7 @@ words for people who cannot see it stay.
 
 import re
 
-from data_prep.documents.formats.parsed import Notice
+from data_prep.documents.formats.notices import Notice, counted
 
 _MIN_CHARS = 2000  # a run without white space this long is looked at
 _SHARE = 0.97  # of its characters that binary data written as text would have
@@ -32,17 +32,14 @@ def without_binary_data(text: str) -> tuple[str, tuple[Notice, ...]]:
     text, blocks = _without_blocks(text)
     notices = []
     if pictures:
+        verb = "is" if pictures == 1 else "are"
         what = (
-            "1 picture inside the text is"
-            if pictures == 1
-            else f"{pictures} pictures inside the text are"
+            f"{counted(pictures, 'picture')} inside the text {verb} not read, only its description"
         )
-        notices.append(
-            Notice("pictures in text", f"{what} not read, only the words that describe it")
-        )
+        notices.append(Notice("pictures without text", what))
     if blocks:
-        what = "1 block of binary data is" if blocks == 1 else f"{blocks} blocks of binary data are"
-        notices.append(Notice("binary data in text", f"{what} left out"))
+        what = counted(blocks, "block of binary data", "blocks of binary data")
+        notices.append(Notice("binary data", f"{what} left out"))
     return text, tuple(notices)
 
 

@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-from data_prep.documents.formats.parsed import Notice, Parsed
+from data_prep.documents.formats.notices import Notice
+from data_prep.documents.formats.parsed import Parsed
 from data_prep.documents.formats.plain.binary_data import without_binary_data
 from data_prep.documents.formats.plain.front_matter import FrontMatterError, split_front_matter
 from data_prep.documents.formats.plain.headings import first_heading, with_hash_headings
@@ -34,7 +35,7 @@ def read_markdown(source: str, components: bool = False) -> Parsed:
     except FrontMatterError as error:
         body = source
         reason = f"the front matter is not read, it stays in the text: {error}"
-        notices.append(Notice("front matter unread", reason))
+        notices.append(Notice("unreadable front matter", reason))
     lines = [line for line, _ in with_hash_headings(body.split("\n"))]
     if components:
         lines = list(without_components(lines))

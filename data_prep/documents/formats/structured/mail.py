@@ -10,18 +10,20 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from data_prep.documents.formats.html.page import parse_html
-from data_prep.documents.formats.parsed import FAULTS, Notice, Parsed, ParseError, clean
+from data_prep.documents.formats.notices import attached_files
+from data_prep.documents.formats.parsed import FAULTS, Parsed, ParseError, clean
 from data_prep.documents.formats.text import decode
 
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
-_NAMED = 20  # attachments that a notice names
 _FROM = re.compile(rb"^From [^\n]*\d{4}[^\n]*\n", re.MULTILINE)
 
 
 def parse_mail(data: bytes) -> Parsed:
     """One mail, its subject as title; quoted mails below an answer stay, they may be all there is."""
     title, text, metadata, files = _read(data)
-    return Parsed(title, text, metadata=metadata, markdown=False, notices=tuple(_attached(files)))
+    return Parsed(
+        title, text, metadata=metadata, markdown=False, notices=attached_files(files, len(files))
+    )
 
 
 def parse_mailbox(data: bytes) -> Parsed:
@@ -35,7 +37,9 @@ def parse_mailbox(data: bytes) -> Parsed:
         sections.append(f"# {title or 'No subject'}\n\n{text}")
         files += attached
     text, metadata = "\n\n".join(sections), {"mails": len(sections)}
-    return Parsed("", text, metadata=metadata, markdown=True, notices=tuple(_attached(files)))
+    return Parsed(
+        "", text, metadata=metadata, markdown=True, notices=attached_files(files, len(files))
+    )
 
 
 def _read(data: bytes) -> tuple[str, str, dict[str, Any], list[str]]:
@@ -123,10 +127,3 @@ def _iso(date: str) -> str:
         return parsedate_to_datetime(date).isoformat()
     except (ValueError, TypeError, IndexError):
         return date
-
-
-def _attached(files: list[str]) -> Iterator[Notice]:
-    if files:
-        names = ", ".join(files[:_NAMED]) + (", ..." if len(files) > _NAMED else "")
-        what = "1 attachment is" if len(files) == 1 else f"{len(files)} attachments are"
-        yield Notice("attachments", f"{what} not read: {names}")

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from data_prep.documents.formats.parsed import Notice, Parsed, ParseError, clean
+from data_prep.documents.formats.notices import Notice, counted
+from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.plain.markdown import read_markdown
 from data_prep.documents.formats.plain.text import fenced
 from data_prep.documents.formats.structured.values import parse_json
@@ -45,11 +46,14 @@ class _LeftOut:
         self.cut = 0
 
     def notices(self) -> Iterator[Notice]:
+        """What the counts say."""
         if self.pictures:
-            yield Notice("pictures in text", f"{self.pictures} pictures of cells are not read")
+            verb = "is" if self.pictures == 1 else "are"
+            what = f"{counted(self.pictures, 'picture')} of cells {verb} not read"
+            yield Notice("pictures without text", what)
         if self.cut:
-            what = f"{self.cut} outputs of cells are cut to {_OUTPUT_CHARS} characters"
-            yield Notice("outputs cut", what)
+            what = f"{counted(self.cut, 'output')} of cells cut to {_OUTPUT_CHARS:,} characters"
+            yield Notice("shortened outputs", what)
 
 
 def _cells(book: Any) -> list[Any] | None:

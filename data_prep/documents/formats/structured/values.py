@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from data_prep.documents.formats.parsed import Notice, Parsed, clean
+from data_prep.documents.formats.notices import Notice
+from data_prep.documents.formats.parsed import Parsed, clean
 from data_prep.documents.formats.text import decode
 
 _DEPTH = 200
@@ -28,7 +29,7 @@ def parse_json(data: bytes) -> Parsed:
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         notice = Notice(
-            "structure unread", f"not valid JSON ({reason}); it is indexed as plain text"
+            "unreadable structure", f"not valid JSON ({reason}); it is indexed as plain text"
         )
         return Parsed("", source, notices=(notice,))
     return Parsed(_title(value), text)

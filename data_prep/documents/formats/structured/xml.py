@@ -6,7 +6,9 @@ from html.entities import html5
 from typing import Any
 
 from data_prep.documents.formats.markup.outline import Outline
-from data_prep.documents.formats.parsed import FAULTS, Notice, Parsed, clean, first_heading
+from data_prep.documents.formats.notices import Notice
+from data_prep.documents.formats.parsed import FAULTS, Parsed, clean
+from data_prep.documents.formats.plain.headings import first_heading
 from data_prep.documents.formats.text import decode, refuse_binary
 
 _SECTIONS = frozenset((
@@ -95,7 +97,7 @@ def _root(data: bytes) -> tuple[Any, tuple[Notice, ...]]:
         notices: tuple[Notice, ...] = (Notice("parts elsewhere", what),)
     else:
         what = f"not valid XML ({reason}); its words are indexed as far as it can be read"
-        notices = (Notice("structure unread", what),)
+        notices = (Notice("unreadable structure", what),)
     try:
         root = etree.fromstring(source, etree.XMLParser(recover=True, **options))
     except (etree.XMLSyntaxError, *FAULTS):

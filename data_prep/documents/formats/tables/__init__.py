@@ -1,1 +1,1 @@
-"""Tables of any format: rows become paragraphs of `column: value` lines."""
+"""CSV, Excel, and tables of any format: rows become paragraphs of `column: value` lines."""

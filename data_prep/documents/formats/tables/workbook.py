@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+from data_prep.documents.formats.office.package import parse_xml
 from data_prep.documents.formats.parsed import ParseError
 from data_prep.documents.formats.tables.number_formats import BUILTIN, GENERAL
 
@@ -120,11 +121,8 @@ class Workbook:
         return next((path for path in paths if self.has(path)), "")
 
     def _tree(self, path: str) -> Element:
-        from lxml import etree
-
         with self.open(path) as file:
-            parser = etree.XMLParser(resolve_entities=False, no_network=True)
-            return etree.parse(file, parser).getroot()
+            return parse_xml(file.read())
 
 
 def elements(file: IO[bytes], tag: str) -> Iterator[Element]:

@@ -4,7 +4,7 @@ import ctypes
 from collections.abc import Iterator
 from typing import Any
 
-from data_prep.documents.formats.parsed import Notice
+from data_prep.documents.formats.notices import Notice, attached_files
 from data_prep.documents.formats.pdf.page.shapes import OutlineEntry
 from data_prep.documents.formats.pdf.page.words import Font, Word
 
@@ -52,18 +52,14 @@ def outline(raw: Any, document: Any) -> list[OutlineEntry]:
     return found
 
 
-def attachments(raw: Any, document: Any) -> Iterator[Notice]:
+def attachments(raw: Any, document: Any) -> tuple[Notice, ...]:
     """Files inside of the file: these are not read."""
     count = raw.FPDFDoc_GetAttachmentCount(document)
-    if count <= 0:
-        return
     names = [
         wide(raw.FPDFAttachment_GetName, raw.FPDFDoc_GetAttachment(document, at)) or "unnamed"
         for at in range(min(count, _MAX_NAMED))
     ]
-    more = ", ..." if count > len(names) else ""
-    verb = "file is" if count == 1 else "files are"
-    yield Notice("attachments", f"{count} attached {verb} not read: {', '.join(names)}{more}")
+    return attached_files(names, max(count, 0))
 
 
 class Annotations:
