@@ -17,6 +17,9 @@ from cluster.console import print_error
 from cluster.environment import set_environment
 from cluster.errors import OpenbookError
 
+# click's UsageError, of whichever copy of click typer carries
+_WrongUsage: Any = typer.BadParameter.__mro__[1]
+
 # verb -> (module:object, one line of help); in the order of the pipeline
 VERBS: dict[str, tuple[str, str]] = {
     "doctor": ("cluster.doctor_cli:doctor", "Check Ray, object store, Milvus and models."),
@@ -93,9 +96,30 @@ def main() -> None:
     results = sys.stdout if "--json" in sys.argv else None
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
-        app()
+        # without --json typer shows wrong usage itself, with the usage line
+        code = app(standalone_mode=results is None)
     except OpenbookError as error:
         print_error(type(error).__name__, str(error), results)
         sys.exit(error.exit_code)
+    except _WrongUsage as error:
+        print_error("UsageError", error.format_message(), results)
+        sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        print_error("OSError", _told(error), results)
+        sys.exit(1)
+    except Exception as error:  # the traceback follows; a script gets its document whatever happens
+        if results is not None:
+            print_error(type(error).__name__, str(error), results)
+        raise
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(error: OSError) -> str:
+    """What the system refused, and where."""
+    where = f"{error.filename}: " if error.filename else ""
+    return (
+        f"{where}{error.strerror or error}; check that the folders of `home` and TMPDIR can be written and "
+        "the disk is not full, then run the same command again"
+    )

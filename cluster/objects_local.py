@@ -93,9 +93,8 @@ class LocalStore:
 
     @contextmanager
     def _replacing(self, target: Path) -> Iterator[Path]:
+        folder = self._work_folder()
         try:
-            folder = self.root / _RESERVED
-            folder.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=folder)
             os.close(handle)
             try:
@@ -106,18 +105,33 @@ class LocalStore:
             finally:
                 Path(name).unlink(missing_ok=True)
         except OSError as error:
-            raise UnavailableError(
-                f"object store {self.url}: cannot write {target.name!r}: {error.strerror}; "
-                "check that the folder is writable and the disk not full"
-            ) from error
+            raise self._refused(target.name, error) from error
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        folder = self.root / _RESERVED
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / "lock", "w") as lock:
+        try:
+            lock = os.open(self._work_folder() / "lock", os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise self._refused("lock", error) from error
+        try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(lock)
+
+    def _work_folder(self) -> Path:
+        folder = self.root / _RESERVED
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._refused(_RESERVED, error) from error
+        return folder
+
+    def _refused(self, name: str, error: OSError) -> UnavailableError:
+        return UnavailableError(
+            f"object store {self.url}: cannot write {name!r}: {error.strerror}; "
+            "check that the folder is writable and the disk not full"
+        )
 
 
 def _etag(data: bytes) -> str:

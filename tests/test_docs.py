@@ -10,12 +10,8 @@ from cluster.settings import Section, Settings
 from tests.command_lines import parse_command
 
 ROOT = Path(__file__).parents[1]
-DOCS = [
-    ROOT / name
-    for name in (
-        "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data_prep/README.md", "k8s/README.md",
-    )
-]  # fmt: skip
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data_prep/README.md", "k8s/README.md")
+DOCS = [ROOT / name for name in PAGES]
 SECTIONS = "|".join(
     name
     for name, field in Settings.model_fields.items()

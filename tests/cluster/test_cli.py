@@ -52,6 +52,39 @@ def test_wrong_usage_is_exit_code_two(tmp_path: Path) -> None:
     assert openbook("config", "--set", "no.such=1", home=tmp_path).returncode == 2
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("search", "--json"),
+        ("nonsense", "--json"),
+        ("search", "x", "--corpus", "y", "-k", "0", "--json"),
+    ],
+)
+def test_wrong_usage_with_json_is_one_document(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    done = openbook(*arguments, home=tmp_path)
+    assert done.returncode == 2
+    error = json.loads(done.stdout)["error"]
+    assert error["type"] == "UsageError"
+    assert error["message"] in " ".join(done.stderr.split())
+
+
+def test_help_beside_json_is_help(tmp_path: Path) -> None:
+    done = openbook("search", "--json", "--help", home=tmp_path)
+    assert done.returncode == 0
+    assert "--top-k" in done.stdout
+
+
+def test_home_that_cannot_be_written_is_one_line_and_one_document(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "a.md").write_text("# A\n\nWords.")
+    done = openbook(
+        "ingest", str(tmp_path / "a.md"), "--corpus", "c", "--json", home=tmp_path / "file" / "home"
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Not a directory" in json.loads(done.stdout)["error"]["message"]
+
+
 def test_config_prints_every_setting_with_its_source(tmp_path: Path) -> None:
     done = openbook("config", "--json", "--set", "train.epochs=9", home=tmp_path)
     values = json.loads(done.stdout)

@@ -165,15 +165,15 @@ def _flows(cells: Sequence[str]) -> bool:
 
 def _find_columns(rows: Sequence[Line]) -> list[tuple[float, float]]:
     """Intervals that more than some stray lines cover, of those that hold text in several lines."""
-    left = min(line.x0 for line in rows)
-    width = max(line.x1 for line in rows) - left
+    pieces = [piece for line in rows for piece in line.pieces]
+    left = min(min(piece.x0, piece.x1) for piece in pieces)
+    width = max(max(piece.x0, piece.x1) for piece in pieces) - left
     if not 0 < width < _MAX_WIDTH:
         return []
     changes = [0] * (int(width) + 3)
-    for line in rows:
-        for piece in line.pieces:
-            changes[int(piece.x0 - left)] += 1
-            changes[int(max(piece.x1, piece.x0) - left) + 1] -= 1
+    for piece in pieces:
+        changes[int(piece.x0 - left)] += 1
+        changes[int(max(piece.x1, piece.x0) - left) + 1] -= 1
     cover = list(accumulate(changes))
     stray = int(len(rows) * _STRAY)
     columns: list[tuple[float, float]] = []
