@@ -66,7 +66,7 @@ def test_names_copies_and_sources_are_told(capsys: pytest.CaptureFixture[str]) -
     assert "0.md is new/0.md" in text
     assert "and 20 more" in text
     assert "openbook corpus sources remove docs /old" in text
-    assert "left out as no documents: 2 .png" in text
+    assert "left out: 2 .png" in text
 
 
 def test_preview_lists_names_of_each_source_and_stays_short(
