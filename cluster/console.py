@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, TextIO
+from typing import Any, Literal, Protocol, TextIO
 
 from rich.console import Console as RichConsole
 from rich.progress import (
@@ -27,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 _PLAIN_EVERY_S = 10.0
+_WHOLE_CHARS = 40
 
 
 class Progress(Protocol):
@@ -80,7 +81,10 @@ class Console:
         """A table for a person; columns after the first are right-aligned."""
         table = Table(title=title, title_justify="left")
         for position, column in enumerate(columns):
-            table.add_column(column, justify="right" if position else "left")
+            justify: Literal["left", "right"] = "right" if position else "left"
+            short = position == 0 and all(len(row[0]) <= _WHOLE_CHARS for row in rows)
+            # names and ids are there to be copied: never cut, and in one piece where they are short
+            table.add_column(column, justify=justify, overflow="fold", no_wrap=short)
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self._out.print(table)

@@ -65,7 +65,9 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
             f"{report['corpus']}"
         )
     if report["rebuild"]:
-        console.line("chunker or embedder changed: all documents of all sources were parsed again")
+        console.line(
+            "parser, chunker or embedder changed: all documents of all sources were parsed again"
+        )
     show_gone(console, report)
     _show_listed(console, report)
     _show_failures(console, report["failures"], f"openbook corpus status {report['corpus']}")
@@ -79,7 +81,7 @@ def show_preview(console: Console, report: Mapping[str, Any]) -> None:
     console.line(f"{report['corpus']}: would be {counts}; nothing was changed")
     if report["rebuild"]:
         console.line(
-            "chunker or embedder changed: all documents of all sources would be parsed again"
+            "parser, chunker or embedder changed: all documents of all sources would be parsed again"
         )
     for source in report["sources"]:
         console.line(f"{source['location']}:")

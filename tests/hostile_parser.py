@@ -39,6 +39,8 @@ BEHAVIOURS: Mapping[bytes, Callable[[], object]] = {
     b"fail": fail,
     b"refuse": refuse,
     b"crash": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    b"killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    b"abort": os.abort,
     b"leave": lambda: os._exit(7),
     b"print": lambda: os.write(1, b"x" * 200_000),
 }

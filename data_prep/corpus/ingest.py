@@ -64,8 +64,8 @@ def retry(session: Session, corpus: str) -> dict[str, Any]:
         base = find_base(session.store, session.settings, corpus)
         if base is None or not base.is_live or not base.origins:
             raise ConflictError(
-                f"corpus {corpus!r} was built with another chunker or embedder than the settings "
-                f"say; use `openbook ingest SOURCE --corpus {corpus}`"
+                f"corpus {corpus!r} was built with another parser, chunker or embedder than this version "
+                f"and its settings have; use `openbook ingest SOURCE --corpus {corpus}`"
             )
         return _run(session, corpus, plan_retry(session, corpus, base), started)
 

@@ -38,6 +38,7 @@ _ENVIRON = (
 )  # fmt: skip
 _START_S, _LOAD_S = 120.0, 900.0
 _END_S = 5.0
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Sandbox:
@@ -136,6 +137,17 @@ class Sandbox:
         self.close()
         code = process.returncode
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        if -code in _FROM_OUTSIDE:
+            return (
+                f"its parser was stopped from outside ({how}), perhaps because the machine had no memory "
+                "left; run `openbook corpus retry`"
+            )
+        if -code == signal.SIGABRT:  # what libraries in C++ do when they get no memory
+            return (
+                f"the parser gave up on it ({how}): it needs more than {self._settings.parse_memory_mib} MiB "
+                "of memory, or is damaged; leave it out, or raise ingest.parse_memory_mib and run "
+                "`openbook corpus retry`"
+            )
         return (
             f"the parser crashed on it ({how}); the file is damaged or made to do so: leave it out"
         )

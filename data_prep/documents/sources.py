@@ -19,6 +19,7 @@ from cluster.keys import content_id
 from cluster.settings import IngestSettings, StoreSettings
 from data_prep.documents.folders import Findings, Found, LeftOut, Progress, readable
 from data_prep.documents.formats.kinds import companion_suffixes, named_format
+from data_prep.documents.formats.names import COMPRESSED
 from data_prep.documents.listed import Failure, Listing, Source
 from data_prep.documents.locations import find, open_bytes, open_regular
 from data_prep.documents.records.fields import MAX_ID_BYTES
@@ -201,7 +202,10 @@ def _doc_id(name: str) -> str:
 
 
 def _unsupported(name: str) -> str:
-    suffix = PurePosixPath(name).suffix.lower()
+    path = PurePosixPath(name.lower())
+    suffix = path.suffix
+    if suffix in COMPRESSED:  # one rule for all that is compressed would be wrong for most
+        suffix = PurePosixPath(path.stem).suffix + suffix
     return (
         f"unsupported format ({suffix}), unlike .md, .txt, .html, .pdf, .docx and many others; if it is one "
         f"of them under another name, say so: ingest.suffixes: {{{suffix!r}: text}}; or leave it out: ignore"

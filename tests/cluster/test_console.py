@@ -37,3 +37,15 @@ def test_progress_of_a_stage_that_fails_says_nothing_more(
     with pytest.raises(ValueError, match="bad"), Console().progress("parse", 2, "documents"):
         raise ValueError("bad")
     assert capsys.readouterr().err == ""
+
+
+def test_narrow_table_keeps_ids_whole_and_cuts_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    name, reason = "7d3b5d0f96c1-b4176fc9dff8", "unsupported/" * 12
+    Console().table("failed", ("generation", "chunks", "reason"), [[name, "12", reason]])
+    out = capsys.readouterr().out
+    assert name in out
+    assert "…" not in out
+    assert "".join(out.split("│")).replace(" ", "").replace("\n", "").count("unsupported/") == 12

@@ -251,3 +251,18 @@ def test_any_text_is_parsed_or_refused_with_a_reason(text: str, format: Format) 
 def test_plain_words_stay_in_every_markup(format: Format, words: list[str]) -> None:
     lines = [" ".join(words[at : at + 5]) for at in range(0, len(words), 5)]
     assert parsed(format, "Begin.\n" + "\n".join(lines)).text.split() == ["Begin.", *words]
+
+
+def test_man_page_of_pod2man_begins_with_its_name() -> None:
+    page = (
+        ".ie n \\{\\\n.    ds -- \\(*W-\n.\\}\n.el\\{\\\n.    ds -- \\|\\(em\\|\n.    ds C`\n'br\\}\n"
+        '.TH OPEN 3pm\n.SH "NAME"\nopen \\- perl pragma\n'
+    )
+    document = parse_bytes(page.encode(), "man")
+    assert document.title == "OPEN(3pm) - perl pragma"
+    assert document.text.strip() == "# NAME\n\nopen - perl pragma"
+
+
+def test_man_page_that_names_another_says_so() -> None:
+    with pytest.raises(ParseError, match=r"text is that of man5/pam_env\.conf\.5"):
+        parse_bytes(b".so man5/pam_env.conf.5\n", "man")

@@ -55,3 +55,11 @@ def test_digest_changes_with_what_the_chunk_id_does_not_name() -> None:
     plain, titled = (digests_of(chunk_table(chunks("a", 1, title))) for title in ("", "Title"))
     assert plain.keys() == titled.keys()
     assert plain != titled
+
+
+def test_part_of_a_build_from_before_sections_is_read(store: LocalStore) -> None:
+    table = chunk_table(chunks("a", 2))
+    put_table(store, "old", table.drop_columns(["section"]))
+    part = Part.of(store, ["old"], {"a"})
+    assert part.digests == digests_of(table)
+    assert next(part.tables(store)).to_pylist() == table.to_pylist()

@@ -51,6 +51,8 @@ def test_process_is_used_again_also_after_a_refusal(sandbox: Sandbox) -> None:
         (b"loop", r"longer than 1\.5 s.*ingest\.parse_timeout_s"),
         (b"eat", r"more than 64 MiB.*ingest\.parse_memory_mib"),
         (b"crash", "crashed on it .SIGSEGV"),
+        (b"killed", "stopped from outside .SIGKILL.*openbook corpus retry"),
+        (b"abort", r"SIGABRT.*more than 64 MiB.*ingest\.parse_memory_mib"),
         (b"leave", "crashed on it .exit code 7"),
         (b"fail", "RuntimeError: a fault of the parser"),
     ],

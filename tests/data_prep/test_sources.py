@@ -194,3 +194,9 @@ def test_lines_that_are_no_records_among_documents_are_told(tmp_path: Path) -> N
     assert [source.doc_id for source in listing.sources] == ["a.md"]
     assert "its columns: event" in reasons(listing.failures)["events.jsonl"]
     assert "on their own" in reasons(listing.failures)["events.jsonl"]
+
+
+def test_unsupported_file_that_is_compressed_is_named_by_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "rules.cocci.gz").write_bytes(b"x")
+    (failure,) = list_sources(str(tmp_path), IngestSettings(), StoreSettings()).failures
+    assert "ingest.suffixes: {'.cocci.gz': text}" in failure.reason

@@ -16,6 +16,7 @@ from data_prep.documents.formats.archive import office_format
 from data_prep.documents.formats.names import (
     COMPANIONS,
     COMPRESSED,
+    MAN_SECTION,
     PAGES,
     SCRIPTS,
     SUFFIXES,
@@ -66,11 +67,15 @@ def named_format(name: str, suffixes: Mapping[str, str] | None = None) -> Format
     inner = PurePosixPath(file)
     if inner.suffix in COMPRESSED | TEMPLATES:
         inner = PurePosixPath(inner.stem)
-    format = SUFFIXES.get(inner.suffix)
+    format = SUFFIXES.get(inner.suffix) or _man_section(inner.suffix)
     known_name = inner.name.partition(".")[0] in TEXT_NAMES
     if format is None and not inner.name.startswith(".") and (not inner.suffix or known_name):
         return "text"
     return format
+
+
+def _man_section(suffix: str) -> Format | None:
+    return "man" if MAN_SECTION.fullmatch(suffix) else None
 
 
 def companion_suffixes(kinds: Iterable[str], suffixes: Mapping[str, str] | None = None) -> set[str]:

@@ -1,5 +1,7 @@
 """What the names of files say about their format."""
 
+import re
+
 from cluster.formats import Format
 
 _CODE = (
@@ -7,7 +9,7 @@ _CODE = (
     ".f .f90 .fish .fs .go .gradle .graphql .groovy .h .hh .hpp .hs .java .jl .js .jsx .kt .kts .lisp "
     ".lua .m4 .mjs .mk .ml .mli .nim .nix .pas .patch .php .pl .pm .proto .ps1 .py .pyi .pyx .r .rb .rs .s "
     ".scala .scm .sh .sol .sql .swift .tcl .tf .thrift .ts .tsx .v .vb .vhdl .vim .vue .zig .zsh "
-    ".css .scss .less"
+    ".css .scss .less .perl"
 )
 _MANY: dict[Format, str] = {
     "markdown": ".md .markdown .mdown .mdwn .mkd .mkdn .qmd .rmd .ronn",
@@ -36,6 +38,8 @@ _MANY: dict[Format, str] = {
 SUFFIXES: dict[str, Format] = {
     suffix: format for format, suffixes in _MANY.items() for suffix in suffixes.split()
 }
+# sections of man pages with letters of their own: `open.3pm`, `config.5ssl`; no archive, film or model
+MAN_SECTION = re.compile(r"\.(?!3g[p2]|3ds|3mf|7z)[1-9][a-z]{1,10}")
 # suffixes that say how a file is compressed; its format stands before them
 COMPRESSED = frozenset((".gz", ".bz2", ".xz"))
 # endings of files that a program or a person makes the file from; its format stands before them too

@@ -5,6 +5,8 @@ import unicodedata
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+from data_prep.documents.formats.names import SUFFIXES, TEXT_NAMES
+
 
 def _plain(words: str) -> str:
     """Small letters without accents."""
@@ -62,9 +64,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d")
 _IS_FILE = re.compile(_FILE, re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}|[0-9a-f]{32,}", re.IGNORECASE)
 # files that only their folder tells apart
-_PER_FOLDER = frozenset(
-    ("index", "readme", "main", "default", "home", "overview", "license", "changelog", "__init__")
-)
+_PER_FOLDER = TEXT_NAMES | {"index", "main", "default", "home", "overview", "__init__"}
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,10}", re.IGNORECASE)
 _COMPRESSED = (".gz", ".bz2", ".xz")
 
@@ -100,7 +100,7 @@ def title_of_name(name: str) -> str:
     """A title from a path: the stem, with the folder where the stem is that of many files."""
     path = PurePosixPath(unquote(name) if "%" in name else name)
     stem = _stem(path.name)
-    if _plain(stem) in _PER_FOLDER and path.parent.name:
+    if _plain(stem.partition(".")[0]) in _PER_FOLDER and path.parent.name:
         stem = f"{path.parent.name}: {stem}"
     return " ".join(stem.split())[:_CHARS]
 
@@ -109,6 +109,8 @@ def _stem(name: str) -> str:
     for suffix in _COMPRESSED:
         name = name.removesuffix(suffix)
     path = PurePosixPath(name)
+    if _plain(name.partition(".")[0]) in TEXT_NAMES and path.suffix.lower() not in SUFFIXES:
+        return name  # README.Debian and README.emacs are two
     return path.stem if _SUFFIX.fullmatch(path.suffix) and not path.suffix[1:].isdigit() else name
 
 

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from data_prep.documents.formats.markup.outline import Outline
-from data_prep.documents.formats.parsed import Parsed
+from data_prep.documents.formats.parsed import Parsed, ParseError
 from data_prep.documents.formats.text import decode
 
 _ARGUMENT = re.compile(r'"((?:[^"]|"")*)"?|(\S+)')
@@ -30,6 +30,9 @@ _ACCENTS = {
     "v": "\u030c",
 }
 # what stands below the first heading, such as "ls - list files"
+# a name ends at a blank or an escape: pod2man writes `.el\{`
+_REQUEST = re.compile(r"[.']\s*(\\?[^\s\\]{1,9})\s*(.*)$")
+_ALIAS = re.compile(r"^[.']\s*so\s+(\S+)", re.MULTILINE)
 _PURPOSE = re.compile(r"\A# [^\n]+\n\n[^\n]{1,200}? [-–—] ([^\n]{1,200})(?:\n|\Z)")
 _PLAIN = {
     "e": "\\",
@@ -85,11 +88,17 @@ _OPEN = {
 
 
 def parse_man(data: bytes) -> Parsed:
-    """The title is name, section and purpose, `LS(1) - list files`; `.SH` and `.SS` are headings."""
-    reader = _Reader()
-    for line in re.sub(r"\\\n", "", decode(data)).split("\n"):
+    """The title is name, section and purpose, `LS(1) - list files`; `.SH` and `.SS` are headings.
+
+    ParseError for a page that only names another one.
+    """
+    reader, source = _Reader(), decode(data)
+    for line in re.sub(r"\\\n", "", source).split("\n"):
         reader.read(line)
     text = reader.finish()
+    alias = _ALIAS.search(source)
+    if alias and not text.strip():
+        raise ParseError(f"only says that its text is that of {alias[1]}")
     about = _PURPOSE.search(text)
     title = f"{reader.title} - {about[1]}" if about and reader.title else reader.title
     metadata = {"section": reader.section} if reader.section else {}
@@ -113,7 +122,7 @@ class _Reader:
             self._ignored = line.rstrip() not in ("..", ".END", ".\\}")
         elif re.match(r"[.']\s*\\[\"#]|\\[\"#]", line):
             pass
-        elif line[:1] in (".", "'") and (found := re.match(r"[.']\s*(\S{1,9})\s*(.*)$", line)):
+        elif line[:1] in (".", "'") and (found := _REQUEST.match(line)):
             self._request(found[1], found[2])
         elif self._rows is not None:
             self._rows.append(line)
