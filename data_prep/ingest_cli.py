@@ -65,9 +65,7 @@ def show_report(console: Console, report: Mapping[str, Any]) -> None:
             f"{report['corpus']}"
         )
     if report["rebuild"]:
-        console.line(
-            "parser, chunker or embedder changed: all documents of all sources were parsed again"
-        )
+        console.line("parser, chunker or embedder changed: all sources were read again")
     show_gone(console, report)
     _show_listed(console, report)
     _show_failures(console, report["failures"], f"openbook corpus status {report['corpus']}")
@@ -80,9 +78,7 @@ def show_preview(console: Console, report: Mapping[str, Any]) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in report["documents"].items())
     console.line(f"{report['corpus']}: would be {counts}; nothing was changed")
     if report["rebuild"]:
-        console.line(
-            "parser, chunker or embedder changed: all documents of all sources would be parsed again"
-        )
+        console.line("parser, chunker or embedder changed: all sources would be read again")
     for source in report["sources"]:
         console.line(f"{source['location']}:")
         for verb in ("added", "changed", "deleted"):

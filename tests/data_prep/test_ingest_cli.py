@@ -25,7 +25,7 @@ def test_quiet_ingest_says_counts_and_generation_only(capsys: pytest.CaptureFixt
 
 
 def test_rebuild_of_all_sources_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "all documents of all sources were parsed again" in shown(capsys, rebuild=True)
+    assert "all sources were read again" in shown(capsys, rebuild=True)
 
 
 def test_deleted_documents_are_told_by_source_with_the_way_back(
@@ -80,7 +80,7 @@ def test_preview_lists_names_of_each_source_and_stays_short(
     show_preview(Console(), {**REPORT, "rebuild": True, "sources": [source]})
     text = capsys.readouterr().out
     assert "nothing was changed" in text
-    assert "parsed again" in text
+    assert "read again" in text
     assert "500 added: 0.md" in text
     assert "1 changed: c.md" in text
     assert "deleted:" not in text

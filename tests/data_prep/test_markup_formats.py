@@ -266,3 +266,17 @@ def test_man_page_of_pod2man_begins_with_its_name() -> None:
 def test_man_page_that_names_another_says_so() -> None:
     with pytest.raises(ParseError, match=r"text is that of man5/pam_env\.conf\.5"):
         parse_bytes(b".so man5/pam_env.conf.5\n", "man")
+
+
+def test_names_that_an_xml_file_declares_are_replaced_beside_parts_elsewhere() -> None:
+    document = parse_bytes(
+        b'<?xml version="1.0"?><!DOCTYPE book [<!ENTITY ver "1.2.3">\n'
+        b'<!ENTITY maker "<emphasis>Acme</emphasis> Inc"><!ENTITY ch1 SYSTEM "ch1.xml">\n]>'
+        b"<book><title>Pump</title><para>Version &ver; of &maker;.</para>&ch1;</book>",
+        "xml",
+    )
+    assert document.title == "Pump"
+    assert "Version 1.2.3 of Acme Inc." in document.text
+    assert "ENTITY" not in document.text
+    assert [notice.kind for notice in document.notices] == ["parts elsewhere"]
+    assert "(&ch1;)" in document.notices[0].text

@@ -48,7 +48,13 @@ _ROWS = frozenset(("row", "tr", "strow", "sthead"))
 _CELLS = frozenset(("entry", "td", "th", "stentry"))
 _ITEMS = frozenset(("listitem", "li", "step", "callout"))
 _ENOUGH = 0.8  # of the words between tags that a repaired tree must hold
-_ENTITY = re.compile(rb"<!ENTITY\s+([A-Za-z_][\w.-]{0,60})\s+([\"'])([^<>\"']{0,1000})\2\s*>")
+_ENTITY = re.compile(
+    rb"<!ENTITY\s+([A-Za-z_][\w.-]{0,60})\s+(?:\"([^\"]{0,1000})\"|'([^']{0,1000})')\s*>"
+)
+_DECLARED = re.compile(
+    rb"<!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)\b"
+    rb"(?:\"[^\"]{0,1000}\"|'[^']{0,1000}'|[^\"'<>\[]){0,1000}[>\[](?:\s*\]\s*>)?"
+)
 _REFERENCE = re.compile(rb"&([A-Za-z_][\w.-]{0,60});")
 _HIDDEN = frozenset(("indexterm", "remark", "info-date", "style", "script", "prolog"))
 
@@ -61,7 +67,8 @@ def parse_xml(data: bytes) -> Parsed:
     refuse_binary(data)
     root, notices = _root(data)
     if root is None:
-        return Parsed("", _words(decode(data)), notices=notices)
+        source = _DECLARED.sub(b"", _named_entities(data)[0])
+        return Parsed("", _words(decode(source)), notices=notices)
     if _name(root) not in _SECTIONS and root.find(".//{*}para") is None:
         text = clean("\n\n".join(_records(_walk(root))))
         title = next(
@@ -103,15 +110,15 @@ def _root(data: bytes) -> tuple[Any, tuple[Notice, ...]]:
     except (etree.XMLSyntaxError, *FAULTS):
         root = None
     # a text that is cut off early by an error keeps its words better as they stand
-    enough = root is not None and len("".join(root.itertext()).split()) >= _ENOUGH * len(
-        _words(decode(data)).split()
+    enough = root is not None and len(" ".join(root.itertext()).split()) >= _ENOUGH * len(
+        _words(decode(_DECLARED.sub(b"", source))).split()
     )
     return (root, notices) if enough else (None, notices)
 
 
 def _named_entities(data: bytes) -> tuple[bytes, set[str]]:
     """The text without entities of other files: each is replaced by its name, which are given back."""
-    defined = {found[1]: found[3] for found in _ENTITY.finditer(data)}
+    defined = {found[1]: found[2] or found[3] or b"" for found in _ENTITY.finditer(data)}
     unknown: set[str] = set()
 
     def show(found: re.Match[bytes]) -> bytes:
