@@ -50,7 +50,8 @@ _IN_WORD = re.compile(
     r"|[\u0370-\u1fff](?=[a-zA-Z])|[a-z\u00c0-\u1fff][©®™£¥±×½¼¾²³µ†‡¿¡“„«‹•§€](?=[a-z\u00df-\u1fff])"
 )
 _BEYOND = re.compile(rb"[^\n]*[\x80-\xff][^\n]*\n?")
-# encodings, the first of equally good ones counts, and the first bytes that the standard each comes from gives to frequent characters
+# encodings, the first of equally good ones counts, and the first bytes that the standard each comes from
+# gives to frequent characters
 _EAST_ASIAN = (
     ("cp949", "euc_kr", range(0xB0, 0xC9)), ("cp932", "euc_jp", range(0xB0, 0xD0)),
     ("gb18030", "gb2312", range(0xB0, 0xD8)), ("big5", "big5", range(0xA4, 0xC7)),
