@@ -24,7 +24,7 @@ from data_prep.documents.formats.office.ods import parse_ods
 from data_prep.documents.formats.office.opendocument import parse_odt
 from data_prep.documents.formats.office.slides import parse_pptx
 from data_prep.documents.formats.office.word import parse_docx
-from data_prep.documents.formats.parsed import Parsed, ParseError, clean
+from data_prep.documents.formats.parsed import Notice, Parsed, ParseError, clean, one_line
 from data_prep.documents.formats.pdf.document import parse_pdf
 from data_prep.documents.formats.plain.binary_data import without_binary_data
 from data_prep.documents.formats.plain.compressed import unpack
@@ -41,6 +41,9 @@ from data_prep.documents.formats.structured.values import parse_json
 from data_prep.documents.formats.structured.xml import parse_xml
 from data_prep.documents.formats.tables.delimited import parse_csv
 from data_prep.documents.formats.tables.sheet import parse_xlsx
+from data_prep.documents.records.metadata import choose_metadata
+
+_NAMED, _NAME_CHARS, _NOTICE_CHARS = 5, 60, 1000
 
 
 def parse_bytes(data: bytes, named: Format, pdf_parser: str = "pdfium") -> Parsed:
@@ -57,7 +60,23 @@ def parse_bytes(data: bytes, named: Format, pdf_parser: str = "pdfium") -> Parse
         parsed = replace(parsed, text=text, notices=(*parsed.notices, *notices))
     if not parsed.text.strip():
         raise ParseError("holds no text")
-    return parsed
+    return _bounded(parsed)
+
+
+def _bounded(parsed: Parsed) -> Parsed:
+    """What a file says of itself, within the limits of records: every chunk carries it."""
+    metadata, unkept = choose_metadata(parsed.metadata, frozenset())
+    notices = [
+        Notice(notice.kind, one_line(notice.text)[:_NOTICE_CHARS]) for notice in parsed.notices
+    ]
+    if unkept:
+        named = ", ".join(f"{name[:_NAME_CHARS]} ({why})" for name, why in unkept[:_NAMED])
+        more = f" and {len(unkept) - _NAMED:,} more" if len(unkept) > _NAMED else ""
+        notices.append(
+            Notice("metadata left out", one_line(f"not kept as metadata: {named}{more}"))
+        )
+    title = one_line(parsed.title)
+    return replace(parsed, title=title, metadata=metadata, notices=tuple(notices))
 
 
 def prepare(data: bytes, named: Format, pdf_parser: str = "pdfium") -> None:

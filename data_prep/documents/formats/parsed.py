@@ -37,6 +37,7 @@ _FOLDED = str.maketrans({**_SPACES, **_LINE_ENDS, **_UNSEEN})
 # the space without width parts words in scripts of South-East Asia, and nothing elsewhere; letters of the
 # block "tags" are a hidden text, but for the flags that emoji make of them
 _WORD_PARTED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f"
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _HIDDEN = re.compile(
     f"(?<![{_WORD_PARTED}])\u200b|\u200b(?![{_WORD_PARTED}])"
     "|(?<![\U0001f3f4\U000e0000-\U000e007f])[\U000e0000-\U000e007f]+"
@@ -44,7 +45,10 @@ _HIDDEN = re.compile(
 
 
 class ParseError(InputError):
-    """A source that cannot become a document; `str()` is the reason in the ledger."""
+    """A source that cannot become a document; `str()` is the reason in the ledger, on one line."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(one_line(reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,11 @@ def clean(text: str) -> str:
         return text.translate(_FOLDED) if any(mark in text for mark in "\0\v\f") else text
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return unicodedata.normalize("NFC", _HIDDEN.sub("", whole.translate(_FOLDED)))
+
+
+def one_line(text: str) -> str:
+    """A title or a message that may quote a hostile file, as one line that any terminal shows."""
+    return " ".join(_CONTROLS.sub(" ", clean(text)).split())
 
 
 def join_pages(title: str, texts: Sequence[str], metadata: Mapping[str, Any]) -> Parsed:

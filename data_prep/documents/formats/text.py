@@ -2,6 +2,13 @@
 
 import codecs
 
+from data_prep.documents.formats.encodings import (
+    is_ebcdic,
+    is_japanese_mail,
+    one_byte_encoding,
+    two_byte_encoding,
+    wide_encoding,
+)
 from data_prep.documents.formats.parsed import ParseError, clean
 
 _MARKS = (
@@ -13,14 +20,12 @@ _MARKS = (
 )
 _SAMPLE = 1 << 16
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
+_UNSEEN = dict.fromkeys(_CONTROLS)
 # encrypted or compressed bytes have 10 % of control characters; a stray one in a text is forgiven
 _MAX_CONTROLS, _FORGIVEN = 0.05, 8
-# what documents without Unicode are written in; the first of equally good ones counts
-_ENCODINGS = (
-    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp932", "gb18030", "big5",
-    "cp949", "euc_jp", "koi8_r", "shift_jis", "euc_kr",
-)  # fmt: skip
 _BROKEN = 0.01  # share of broken characters among those beyond ASCII that still is UTF-8
+_ASCII = 0.9  # share of ASCII in bytes that are text even if the rest is unknown
+_BEYOND = bytes(range(128, 256))
 _WIDE = 0.4  # share of zeros in every second byte of UTF-16 without its mark
 
 
@@ -29,14 +34,25 @@ def decode(data: bytes) -> str:
     encoding = _marked(data) or _wide(data)
     if encoding:
         try:
-            return clean(data.decode(encoding))
+            return clean(_unbroken(data.decode(encoding)))
         except UnicodeDecodeError as error:
             raise ParseError(f"not text: it begins like {encoding} but is not ({error})") from None
     refuse_binary(data)
+    if b"\x1b" in data and is_japanese_mail(data):
+        return clean(data.decode("iso2022_jp_ext"))
     try:
         return clean(data.decode("utf-8"))
     except UnicodeDecodeError:
         return clean(_almost_unicode(data) or _old(data))
+
+
+def _unbroken(text: str) -> str:
+    """The text; ParseError for numbers of two bytes, which look like UTF-16."""
+    sample = text[:_SAMPLE]
+    controls = len(sample) - len(sample.translate(_UNSEEN))
+    if controls > max(_FORGIVEN, _MAX_CONTROLS * len(sample)):
+        raise ParseError("not text: it holds control characters only; it looks like a binary file")
+    return text
 
 
 def refuse_binary(data: bytes) -> None:
@@ -60,18 +76,15 @@ def _almost_unicode(data: bytes) -> str:
 
 
 def _old(data: bytes) -> str:
-    from charset_normalizer import from_bytes
-
-    matches = from_bytes(data, cp_isolation=list(_ENCODINGS))
-    rank = {name: place for place, name in enumerate(_ENCODINGS)}
-    best = min(
-        matches,
-        key=lambda match: (match.chaos, -round(match.coherence, 1), rank[match.encoding]),
-        default=None,
-    )
-    if best is None:
+    """Text of before Unicode; a few strange signs in ASCII are read as most programs would."""
+    if is_ebcdic(data):
+        raise ParseError("not text as computers other than mainframes have it (EBCDIC); convert it")
+    encoding = one_byte_encoding(data) or two_byte_encoding(data)
+    if encoding is not None:
+        return data.decode(encoding)
+    if len(data.translate(None, _BEYOND)) < _ASCII * len(data):
         raise ParseError("not text: no character encoding fits")
-    return str(best)
+    return data.decode("cp1252", "replace")
 
 
 def _marked(data: bytes) -> str | None:
@@ -79,11 +92,11 @@ def _marked(data: bytes) -> str | None:
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16 without its mark: every second byte of Western text is zero."""
+    """UTF-16 without its mark: every second byte of Western text is zero, and some of any other."""
     sample = data[:_SAMPLE]
     if len(sample) <= _FORGIVEN:
         return None
     high, low = sample[1::2].count(0) / (len(sample) / 2), sample[::2].count(0) / (len(sample) / 2)
     if max(high, low) < _WIDE or min(high, low) > _MAX_CONTROLS:
-        return None
+        return wide_encoding(data)
     return "utf-16-le" if high > low else "utf-16-be"

@@ -105,7 +105,7 @@ def _text(part: Message) -> str:
     charset = part.get_content_charset("")
     try:
         return clean(data.decode(charset)) if charset else decode(data)
-    except (LookupError, UnicodeDecodeError):
+    except (LookupError, ValueError):  # a name that is no encoding of text, or the wrong one
         return decode(data)
 
 
@@ -125,5 +125,5 @@ def _page(part: Message) -> str:
 def _iso(date: str) -> str:
     try:
         return parsedate_to_datetime(date).isoformat()
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return date
