@@ -1,13 +1,13 @@
 """A PDF as Markdown: its pages are read, put in order, and written as blocks."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from data_prep.documents.formats.notices import Notice
 from data_prep.documents.formats.parsed import Parsed, ParseError, clean
 from data_prep.documents.formats.pdf.flow import Placed, make_blocks, mark_contents
 from data_prep.documents.formats.pdf.furniture import remove_furniture
-from data_prep.documents.formats.pdf.grids import mark_rows
+from data_prep.documents.formats.pdf.grids import goes_on, take_tables
 from data_prep.documents.formats.pdf.header_rows import finish
 from data_prep.documents.formats.pdf.headings import Headings, body_size
 from data_prep.documents.formats.pdf.hyphens import Hyphens
@@ -32,6 +32,7 @@ class _Lines:
     page: Page
     lines: list[Line]
     starts: set[int]
+    tables: dict[int, Table]  # drawn as grids, by the line in whose place they stand
 
 
 def parse_pdf(data: bytes) -> Parsed:
@@ -81,7 +82,7 @@ def _write(
 ) -> tuple[str, tuple[tuple[int, int], ...], str]:
     """The text, its pages, and the largest line of the first page."""
     read = [_in_order(page) for page in pages]
-    lines = [line for page in read for line in page.lines]
+    lines = [line for page in read for line in _all(page)]
     body = body_size(lines)
     letters = sum(len(line.text) for line in lines)
     mono = sum(len(line.text) for line in lines if line.mono)
@@ -93,21 +94,41 @@ def _write(
         headings.mark_outline(of_page)
     for of_page in placed:
         headings.mark_fonts(of_page)
-    items = _with_tables(read, placed, with_code)
+    items = list(_with_tables(read, placed, with_code))
     blocks = make_blocks(items, body, with_code)
-    text, offsets = write(blocks, Hyphens(line.text for line in lines))
+    text, offsets = write(blocks, Hyphens(text for line in lines for text in line.text.split("\n")))
     return text, offsets, largest_line(read[0].lines, body) if read else ""
 
 
 def _in_order(page: Page) -> _Lines:
     lines: list[Line] = []
     starts: set[int] = set()
+    tables = {id(place): table for place, table in take_tables(page)}
     for region in regions(page.pieces, page.rules):
         starts.add(len(lines))
-        lines.extend(make_lines(region))
+        lines.extend(part for line in make_lines(region) for part in _parted(line, tables))
     for line in lines:
         join_marks(line)
-    return _Lines(page, lines, starts)
+    by_line = {
+        id(line): tables[id(line.pieces[0])] for line in lines if id(line.pieces[0]) in tables
+    }
+    return _Lines(page, lines, starts, by_line)
+
+
+def _all(page: _Lines) -> Iterator[Line]:
+    """The lines of a page and those of its tables."""
+    for line in page.lines:
+        table = page.tables.get(id(line))
+        yield from table.lines if table else (line,)
+
+
+def _parted(line: Line, tables: Mapping[int, Table]) -> list[Line]:
+    """A line, with what stands in the place of a table as a line of its own."""
+    places = [piece for piece in line.pieces if id(piece) in tables]
+    others = [piece for piece in line.pieces if id(piece) not in tables]
+    if not places:
+        return [line]
+    return [replace(line, pieces=part) for part in (others, *([place] for place in places)) if part]
 
 
 def _placed(page: _Lines) -> list[Placed]:
@@ -121,25 +142,51 @@ def _with_tables(
     read: Sequence[_Lines], placed: Sequence[Sequence[Placed]], with_code: bool
 ) -> Iterator[Placed | Table]:
     """Lines in the order of reading, with tables in place of theirs."""
-    tables: list[Table] = []
-    items: list[Placed | Table] = []
     before: Table | None = None
     for page, of_page in zip(read, placed, strict=True):
-        by_line = {id(item.line): item for item in of_page}
-        free = [
-            not (item.level or (with_code and item.line.mono) or item.contents) for item in of_page
-        ]
-        lines = [item.line for item in of_page]
-        mark_rows(lines, page.page.rules)
-        found = find_tables(lines, page.page.number, free, before)
-        for item in found:
-            items.append(item if isinstance(item, Table) else by_line[id(item)])
-            if isinstance(item, Table) and item is not before:
+        found = _found(page, of_page, with_code, before)
+        for at, item in enumerate(found):
+            if not isinstance(item, Table):
+                yield item
+            elif at == 0 and before is not None and (item is before or goes_on(before, item)):
+                found[0] = before
+            else:
                 finish(item)
-                tables.append(item)
+                yield item
         before = found[-1] if found and isinstance(found[-1], Table) else None
-        items.extend(_asides(page.page))
-    return iter(items)
+        yield from _asides(page.page)
+
+
+def _found(
+    page: _Lines, of_page: Sequence[Placed], with_code: bool, before: Table | None
+) -> list[Placed | Table]:
+    """The lines and tables of a page; first `before` if it goes on there."""
+    found: list[Placed | Table] = []
+    part: list[Placed] = []
+    for item in [*of_page, None]:
+        table = page.tables.get(id(item.line)) if item else None
+        if item and table is None:
+            part.append(item)
+            continue
+        found += _by_whitespace(part, with_code, None if found else before)
+        part = []
+        if table is not None:
+            found.append(table)
+    return found
+
+
+def _by_whitespace(
+    part: Sequence[Placed], with_code: bool, before: Table | None
+) -> Iterator[Placed | Table]:
+    if not part:
+        return
+    by_line = {id(item.line): item for item in part}
+    free = [not (item.level or (with_code and item.line.mono) or item.contents) for item in part]
+    lines = [item.line for item in part]
+    if before is not None and before.ruled:
+        before = None
+    for found in find_tables(lines, part[0].page, free, before):
+        yield found if isinstance(found, Table) else by_line[id(found)]
 
 
 def _asides(page: Page) -> Iterator[Placed]:

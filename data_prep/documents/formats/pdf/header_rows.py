@@ -6,6 +6,7 @@ from data_prep.documents.formats.pdf.page.shapes import Line
 from data_prep.documents.formats.pdf.tables import Table, is_value, is_year
 
 _MAX_HEADER = 4
+_MAX_NAME = 40  # characters
 
 
 def finish(table: Table) -> None:
@@ -28,7 +29,24 @@ def _count(table: Table) -> int | None:
         count += 1
     if count:
         return count
+    if table.ruled:
+        return _of_grid(table)
     return 0 if len(table.columns) == 2 or _is_data(rows[0]) else None
+
+
+def _of_grid(table: Table) -> int | None:
+    """A grid's first row names its columns where all of them have a short name, unless its first
+    column names its rows."""
+    first = table.rows[0]
+    named = all(cell and len(cell) <= _MAX_NAME and not is_value(cell) for cell in first)
+    labels = sum(
+        row[0].endswith(":") or (line.pieces[0].bold and not line.bold)
+        for row, line in zip(table.rows, table.lines, strict=True)
+    )
+    if len(first) == 2 and labels > len(table.rows) * 0.5:
+        return 0
+    distinct = len({cell.casefold() for cell in first}) == len(first)
+    return 1 if named and distinct and len(table.rows) > 2 else None
 
 
 def _names_columns(rows: Sequence[Sequence[str]], lines: Sequence[Line], at: int) -> bool:

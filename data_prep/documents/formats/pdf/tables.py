@@ -25,13 +25,17 @@ _TAIL = re.compile(r"[%)]+")
 
 @dataclass(slots=True)
 class Table:
-    """Lines as rows of cells; `columns` are the places of its columns from left to right."""
+    """Lines as rows of cells; `columns` are the places of its columns from left to right.
+
+    The lines of a cell stand below each other in it.
+    """
 
     columns: list[tuple[float, float]]
     rows: list[list[str]] = field(default_factory=list)
     pages: list[int] = field(default_factory=list)  # of each row
     lines: list[Line] = field(default_factory=list)  # the first line of each row
     header_rows: int | None = None
+    ruled: bool = False  # drawn as a grid
 
 
 def join_marks(line: Line) -> None:
@@ -220,7 +224,7 @@ def _fill(table: Table, lines: Sequence[Line], page: int) -> None:
         cells = _cells(line, table.columns)
         if last is not None and table.rows and _goes_on(cells, table.rows[-1], last, line):
             table.rows[-1] = [
-                f"{a} {b}".strip() for a, b in zip(table.rows[-1], cells, strict=True)
+                f"{a}\n{b}".strip() for a, b in zip(table.rows[-1], cells, strict=True)
             ]
         else:
             table.rows.append(cells)

@@ -32,7 +32,7 @@ def write(blocks: Iterable[Block], hyphens: Hyphens) -> tuple[str, tuple[tuple[i
 
 def _parts(block: Block, hyphens: Hyphens) -> Iterator[Part]:
     if block.table is not None:
-        yield from _rows(block.table)
+        yield from _rows(block.table, hyphens)
     elif block.kind == "code":
         yield from _code(block.lines)
     elif block.kind == "contents":
@@ -77,8 +77,8 @@ def _joined(lines: Sequence[Placed], hyphens: Hyphens) -> list[Part]:
     return [(page, text) for page, texts in parts if (text := "".join(texts))] or [(tail_page, "")]
 
 
-def _rows(table: Table) -> Iterator[Part]:
-    rows = table.rows
+def _rows(table: Table, hyphens: Hyphens) -> Iterator[Part]:
+    rows = [[_cell(cell, hyphens) for cell in row] for row in table.rows]
     count = table.header_rows
     skipped = count if count is not None else _guessed(rows)
     pages = iter(table.pages[skipped:])
@@ -88,6 +88,18 @@ def _rows(table: Table) -> Iterator[Part]:
         if label.endswith(":") and value and "\n" not in value and not count:
             text = f"{label} {value}"
         yield page, plain(text) + "\n\n"
+
+
+def _cell(cell: str, hyphens: Hyphens) -> str:
+    """The lines of a cell as one; each is put to the last word before it."""
+    done: list[str] = []
+    tail = ""
+    for line in filter(None, map(str.strip, cell.split("\n"))):
+        text = hyphens.join(tail, line) if tail else line
+        last = text.rfind(" ") + 1
+        done.append(text[:last])
+        tail = text[last:]
+    return "".join([*done, tail])
 
 
 def _guessed(rows: Sequence[Sequence[str]]) -> int:

@@ -4,13 +4,14 @@ A piece ends where the gap is wider than one between words. Words follow each ot
 which tells columns apart; pieces that were drawn out of order are put together by their places.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from math import isfinite
 from statistics import median
 
-from data_prep.documents.formats.pdf.page.shapes import Line, Piece
+from data_prep.documents.formats.pdf.page.shapes import Line, Piece, Rule
 from data_prep.documents.formats.pdf.page.words import Word
 
 _WIDE_GAP = 0.9  # of the font's size
@@ -18,6 +19,9 @@ _BACK = 0.35
 _RAISED = 0.5  # how far a footnote's sign or an index stands off the baseline
 _SAME_LINE = 0.3
 _MIN_GAPS = 2
+_THICK, _TALL = 3.0, 6.0  # of upright rules
+_TOUCH = 0.5
+_MIN_WALL_GAP = 1.0  # a rule in a narrower gap is a stroke of the text
 
 
 def turn(words: Sequence[Word]) -> int:
@@ -29,8 +33,26 @@ def turn(words: Sequence[Word]) -> int:
     return max(upright)[1] if upright else 0
 
 
-def make_pieces(words: Sequence[Word], turns: int) -> tuple[list[Piece], list[str]]:
-    """The pieces of the text that is turned by `turns`, set upright, and all other text."""
+class Walls:
+    """Upright rules, which no piece goes over."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = sorted(r for r in rules if r[2] - r[0] < _THICK < _TALL < r[3] - r[1])
+        self._places = [rule[0] for rule in self._rules]
+
+    def between(self, left: float, right: float, y: float) -> bool:
+        """Whether a rule stands between two places of a line."""
+        first = bisect_left(self._places, left - _TOUCH)
+        last = bisect_right(self._places, right + _TOUCH)
+        return any(rule[1] < y < rule[3] for rule in self._rules[first:last])
+
+
+def make_pieces(
+    words: Sequence[Word], turns: int, rules: Sequence[Rule] = ()
+) -> tuple[list[Piece], list[str]]:
+    """The pieces of the text that is turned by `turns`, set upright, and all other text; `rules`
+    are those of the page, upright."""
+    walls = Walls(rules)
     pieces: list[Piece] = []
     asides: list[tuple[int, list[str]]] = []
     for word in words:
@@ -42,9 +64,9 @@ def make_pieces(words: Sequence[Word], turns: int) -> tuple[list[Piece], list[st
         piece = _upright(word, turns)
         if not isfinite(piece.x0 + piece.x1 + piece.y + piece.size):
             continue
-        if not (pieces and _extend(pieces[-1], piece)):
+        if not (pieces and _extend(pieces[-1], piece, walls)):
             pieces.append(piece)
-    return _merge(pieces), [" ".join(texts) for _, texts in asides]
+    return _merge(pieces, walls), [" ".join(texts) for _, texts in asides]
 
 
 def turned(box: tuple[float, float, float, float], turns: int) -> tuple[float, float, float, float]:
@@ -96,7 +118,7 @@ def _upright(word: Word, turns: int) -> Piece:
     return Piece(word.text, x0, x1, baseline, font.size, font.bold, font.mono, len(word.text))
 
 
-def _extend(piece: Piece, word: Piece) -> bool:
+def _extend(piece: Piece, word: Piece, walls: Walls) -> bool:
     """Put a word at the end of a piece if it follows there."""
     size = max(piece.size, word.size)
     gap = word.x0 - piece.x1
@@ -105,6 +127,8 @@ def _extend(piece: Piece, word: Piece) -> bool:
         _RAISED if word.size < piece.size * 0.9 or piece.size < word.size * 0.9 else 0.2
     )
     if not near or not -size * _BACK <= gap <= size * _WIDE_GAP:
+        return False
+    if gap > _MIN_WALL_GAP and walls.between(piece.x1, word.x0, word.y + 0.3 * size):
         return False
     _count(piece, word)
     if piece.bold and not word.bold:
@@ -126,13 +150,13 @@ def _count(piece: Piece, word: Piece) -> None:
         piece.letters, piece.others = piece.others, piece.letters
 
 
-def _merge(pieces: Sequence[Piece]) -> list[Piece]:
+def _merge(pieces: Sequence[Piece], walls: Walls) -> list[Piece]:
     """Pieces that follow each other on a line although they were drawn out of order."""
     whole: list[Piece] = []
     for line in make_lines(pieces):
         start = len(whole)
         for piece in line.pieces:
-            if not (len(whole) > start and _extend(whole[-1], piece)):
+            if not (len(whole) > start and _extend(whole[-1], piece, walls)):
                 whole.append(piece)
     return whole
 

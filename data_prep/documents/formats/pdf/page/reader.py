@@ -65,13 +65,13 @@ def _read(raw: Any, page: Any, number: int, reader: WordReader, annotations: Ann
     for value in values:
         value.font.turns = turns
         _put_beside(value, words)
-    pieces, turned_texts = make_pieces([*words, *values], turns)
+    rules, pictures = _drawn(raw, page, turns)
+    pieces, turned_texts = make_pieces([*words, *values], turns, rules)
     for piece in pieces:
         piece.text = clean(piece.text)
     box = raw.FS_RECTF()
     raw.FPDF_GetPageBoundingBox(page, ctypes.byref(box))
     _, bottom, _, top = turned((box.left, box.bottom, box.right, box.top), turns)
-    rules, pictures = _drawn(raw, page, turns)
     garbage = is_garbage([piece.text for piece in pieces if not piece.mono], letters, bad)
     asides = [clean(text) for text in [*turned_texts, *comments]]
     if garbage:
