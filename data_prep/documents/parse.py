@@ -19,12 +19,13 @@ from data_prep.documents.formats.markup.org import parse_org
 from data_prep.documents.formats.markup.rest import parse_rest
 from data_prep.documents.formats.markup.rtf import parse_rtf
 from data_prep.documents.formats.markup.texinfo import parse_texinfo
+from data_prep.documents.formats.notices import Notice
 from data_prep.documents.formats.office.epub import parse_epub
 from data_prep.documents.formats.office.ods import parse_ods
 from data_prep.documents.formats.office.opendocument import parse_odt
 from data_prep.documents.formats.office.slides import parse_pptx
 from data_prep.documents.formats.office.word import parse_docx
-from data_prep.documents.formats.parsed import Notice, Parsed, ParseError, clean, one_line
+from data_prep.documents.formats.parsed import Parsed, ParseError, clean, one_line
 from data_prep.documents.formats.pdf.document import parse_pdf
 from data_prep.documents.formats.plain.binary_data import without_binary_data
 from data_prep.documents.formats.plain.compressed import unpack

@@ -3,6 +3,7 @@
 # ruff: noqa: E501  whole documents
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -40,6 +41,22 @@ def test_front_matter_of_any_kind_leaves_text_and_plain_metadata(front: str) -> 
 )  # fmt: skip
 def test_front_matter_of_json_is_bounded(front: str) -> None:
     _is_plain(parse_bytes(f"{front}\n\n{_BODY}".encode(), "markdown"))
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "---\na: " + "[" * 60_000 + "\n---",
+        "---\na: " + "{" * 60_000 + "\n---",
+        "+++\na" + ".a" * 30_000 + " = 1\n+++",
+    ],
+)
+def test_front_matter_nested_without_end_is_refused_at_once(front: str) -> None:
+    started = time.process_time()
+    found = parse_bytes(f"{front}\n{_BODY}".encode(), "markdown")
+    assert time.process_time() - started < 2
+    assert [notice.kind for notice in found.notices] == ["front matter unread"]
+    assert _BODY in found.text
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ Kind = Literal[
     "unreadable front matter", "unknown words",
     # left out by rule
     "hidden sheets", "hidden slides", "hidden cells", "cell comments", "error values", "attached files",
-    "binary data", "shortened outputs", "parts elsewhere",
+    "binary data", "metadata left out", "shortened outputs", "parts elsewhere",
 ]  # fmt: skip
 _NAMED = 20  # files that a notice names
 

@@ -23,7 +23,10 @@ FAULTS = (
 )  # fmt: skip
 # spaces of other widths, and line ends that only Unicode has
 _SPACES = dict.fromkeys(
-    map(ord, "\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f"), " "
+    map(
+        ord, "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f"
+    ),
+    " ",
 )
 _LINE_ENDS = dict.fromkeys(map(ord, "\v\f\u0085\u2028\u2029"), "\n")
 # nothing that a reader sees: hyphens where a line may end, marks of direction and byte order, joiners

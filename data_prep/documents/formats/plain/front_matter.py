@@ -15,6 +15,9 @@ import yaml
 
 _MAX_CHARS = 1 << 16  # a text that begins with a rule is no front matter
 _DEPTH = 20
+_OPENS = (yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken)
+_CLOSES = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
+_DOTTED = re.compile(rf"^[ \t]*\[{{0,2}}(?:[^\s.=]+\.){{{_DEPTH},}}", re.MULTILINE)
 _YAML = re.compile(r"---[ \t]*\n((?:.*?\n)??)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 _TOML = re.compile(r"\+\+\+[ \t]*\n((?:.*?\n)??)\+\+\+[ \t]*(?:\n|$)", re.DOTALL)
 _KEY = re.compile(r"^[\"']?[\w.-]+[\"']?[ \t]*[:=]|^#|^\s*$", re.MULTILINE)
@@ -33,7 +36,7 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     found = _YAML.match(head) or _TOML.match(head)
     if found is None or not (found[1].strip() == "" or _KEY.match(found[1])):
         return {}, text
-    read: Callable[[str], Any] = _read_yaml if head.startswith("---") else tomllib.loads
+    read: Callable[[str], Any] = _read_yaml if head.startswith("---") else _read_toml
     try:
         values = read(found[1])
     except (yaml.YAMLError, ValueError, RecursionError, ArithmeticError) as error:
@@ -46,10 +49,22 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
 
 
 def _read_yaml(source: str) -> Any:
-    """YAML without aliases, which a few lines can make billions of values of."""
-    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(source, yaml.SafeLoader)):
-        raise FrontMatterError("it has YAML aliases (*name), which are not read")
+    """YAML without aliases, which a few lines can make billions of values of, and not nested deep."""
+    depth = 0
+    for token in yaml.scan(source, yaml.SafeLoader):
+        if isinstance(token, yaml.AliasToken):
+            raise FrontMatterError("it has YAML aliases (*name), which are not read")
+        depth += isinstance(token, _OPENS) - isinstance(token, _CLOSES)
+        if depth > _DEPTH:  # before the scanner remembers a possible key for each level
+            raise FrontMatterError(f"its values are nested more than {_DEPTH} deep")
     return yaml.safe_load(source)
+
+
+def _read_toml(source: str) -> Any:
+    """TOML without names of many parts, each of which is a table inside the one before."""
+    if _DOTTED.search(source):
+        raise FrontMatterError(f"its values are nested more than {_DEPTH} deep")
+    return tomllib.loads(source)
 
 
 def _json(text: str) -> tuple[dict[str, Any], str]:

@@ -105,15 +105,22 @@ def _root(data: bytes) -> tuple[Any, tuple[Notice, ...]]:
     else:
         what = f"not valid XML ({reason}); its words are indexed as far as it can be read"
         notices = (Notice("unreadable structure", what),)
+    least = _ENOUGH * len(_words(decode(_DECLARED.sub(b"", source))).split())
     try:
         root = etree.fromstring(source, etree.XMLParser(recover=True, **options))
+        # a text that is cut off early by an error keeps its words better as they stand; one with bytes of
+        # another encoding is repaired to a tree that cannot be read
+        enough = root is not None and len(_read(root).split()) >= least
     except (etree.XMLSyntaxError, *FAULTS):
-        root = None
-    # a text that is cut off early by an error keeps its words better as they stand
-    enough = root is not None and len(" ".join(root.itertext()).split()) >= _ENOUGH * len(
-        _words(decode(_DECLARED.sub(b"", source))).split()
-    )
+        enough = False
     return (root, notices) if enough else (None, notices)
+
+
+def _read(root: Any) -> str:
+    """All words of a tree; UnicodeDecodeError where some, in values too, are no text."""
+    for element in root.iter():
+        element.attrib.values()
+    return " ".join(root.itertext())
 
 
 def _named_entities(data: bytes) -> tuple[bytes, set[str]]:
