@@ -54,6 +54,34 @@ def test_content_is_kept_and_what_surrounds_it_is_not() -> None:
 
 
 @pytest.mark.parametrize(
+    "menu",
+    [
+        "<nav class=sidebar>{}</nav>",
+        "<div id=sidebar>{}</div>",
+        '<div role="navigation">{}</div>',
+        "<div><div class=left-sidebar-wrapper>{}</div></div>",
+    ],
+)
+@pytest.mark.parametrize("inner", ["<main>{}</main>", "<div class=content>{}</div>", "{}"])
+def test_menu_longer_than_its_page_is_no_content(menu: str, inner: str) -> None:
+    links = "".join(f'<li>{n}. <a href="{n}">Chapter on subject {n}</a></li>' for n in range(200))
+    short = "<h1>Input</h1><p>The input is text in UTF-8, and nothing else.</p>"
+    text = page(menu.format(f"<ol>{links}</ol>") + inner.format(short)).text
+    assert text == "# Input\n\nThe input is text in UTF-8, and nothing else."
+
+
+@pytest.mark.parametrize("named", ["contents", "toc", "table-of-contents"])
+def test_page_that_holds_a_table_of_contents_alone_keeps_it(named: str) -> None:
+    rows = "".join(f'<tr><td><a href="{n}">Module {n}</a></td></tr>' for n in "ABCDEFG")
+    top = '<div class="top"><p>Project handbook 3.4, survey at example.org/survey</p></div>'
+    listed = f"<div class={named}><h2>Description</h2><h2>Modules</h2><table>{rows}</table></div>"
+    text = page(f"{top}<h1>Reference</h1>{listed}").text
+    assert "## Modules" in text
+    assert [n for n in "ABCDEFG" if f"Module {n}" not in text] == []
+    assert "Module A" not in page(f"{top}<h1>Reference</h1>{listed}{FILLER}").text
+
+
+@pytest.mark.parametrize(
     "body",
     [
         "<nav><p>Only this text is here to read.</p></nav>",

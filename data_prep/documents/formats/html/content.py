@@ -3,12 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from data_prep.documents.formats.html.elements.headings import heading_level
-from data_prep.documents.formats.html.surroundings import named_around, surely_around
+from data_prep.documents.formats.html.surroundings import (
+    is_navigation,
+    is_table_of_contents,
+    named_around,
+    surely_around,
+)
 from data_prep.documents.formats.html.titles import is_site_name
 from data_prep.documents.formats.html.tree import Node
 
 _BIG = 0.6  # of a page: so much is its content, whatever its name says
 _FEW = 30  # characters: a page that keeps no more is a list of links, and they are its content
+_LITTLE = 200  # characters below headings: a page that says no more may be a table of contents
 # names of the element that holds the content, the surest first
 _NAMES = (
     "main-content", "maincontent", "main_content", "bodycontent", "mw-content-text", "document", "body",
@@ -27,8 +33,12 @@ class Content:
         sure, named = _around(page)
         self.left_out = sure | named
         kept = self._kept()
-        if kept[page] < sum(node.size - node.linked for node in named) or kept[page] < _FEW:
+        lost = sum(node.size - node.linked for node in named if not is_navigation(node))
+        if kept[page] < lost or kept[page] < _FEW:
             self.left_out = sure
+            kept = self._kept()
+        elif self._says(kept) < _LITTLE:
+            self.left_out = sure | {node for node in named if not is_table_of_contents(node)}
             kept = self._kept()
         if kept[page] <= 0:
             self.left_out = set()
@@ -78,6 +88,11 @@ class Content:
                 lost[node.parent] += gone
         return kept
 
+    def _says(self, kept: dict[Node, float]) -> float:
+        """How much there is to read below headings."""
+        nodes = _walk(self._page, self.left_out.__contains__)
+        return kept[self._page] - sum(kept[node] for node in nodes if heading_level(node))
+
     def _main(self, kept: dict[Node, float]) -> Node:
         root = self._page
         inside = [node for node in _walk(root, self.left_out.__contains__) if kept[node] > 0]
@@ -120,7 +135,8 @@ def _around(page: Node) -> tuple[set[Node], set[Node]]:
         for child in node.children:
             if not isinstance(child, Node):
                 continue
-            if child.weight > _BIG * page.weight or child.tag == "body":
+            big = child.weight > _BIG * page.weight and not is_navigation(child)
+            if big or child.tag == "body":
                 stack.append((child, inside))
             elif surely_around(child, inside):
                 sure.add(child)

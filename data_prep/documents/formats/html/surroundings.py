@@ -32,6 +32,7 @@ _LINKS = re.compile(
     r"contents_\w+|menu|.*-menu|.*-menu-.*|related.*|side|secondary|widget.*|local-toc|masthead",
     re.IGNORECASE,
 )
+_CONTENTS = re.compile(r"(?:.*-)?toc|table-?of-?contents|(?:short|full)?contents", re.IGNORECASE)
 _SMALL_LINKS = re.compile(
     r"header|.*-header|top|top-?bar|tags|categories|local|quick-?links|left|right|summary|topics?|element-?links|"
     r"index-?links|toplang|button-?group|lang(?:uage)?s?(?:-.*)?|node|node-?header|up|links?",
@@ -50,6 +51,7 @@ _BOXES = frozenset((
 ))  # fmt: skip
 _QUOTES = frozenset(("blockquote", "figure"))  # their footer says who said it
 _LINKED = 0.5  # share of characters in links above which a block is a list of links
+_ALL_LINKED = 0.8  # the same of a menu, beside numbers and labels
 _LONG = 1500  # characters outside of links that nothing beside the content has
 _SHORT = 200
 
@@ -85,6 +87,21 @@ def named_around(node: Node) -> bool:
     if dense and any(map(_LINKS.fullmatch, names)):
         return True
     return dense and not node.holds - {"table"} and any(map(_SMALL_LINKS.fullmatch, names))
+
+
+def is_navigation(node: Node) -> bool:
+    """Whether an element is a menu by its own word and holds links only, however many."""
+    if node.linked <= _ALL_LINKED * node.size or node.tag in ("main", "article"):
+        return False
+    if node.tag == "nav" or node.get("role") == "navigation":
+        return True
+    names = _names(node)
+    return any("sidebar" in name.lower() or _AROUND.fullmatch(name) for name in names)
+
+
+def is_table_of_contents(node: Node) -> bool:
+    """Whether an element is called after the contents of a page, which are all that some pages hold."""
+    return any(map(_CONTENTS.fullmatch, _names(node)))
 
 
 def _names(node: Node) -> list[str]:
