@@ -1,5 +1,7 @@
 """Tables of PDFs: each row with the names of its columns, over pages too, and prose never a table."""
 
+from collections.abc import Sequence
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,7 +121,9 @@ def test_cells_of_a_drawn_grid_are_one_row_however_many_lines_they_have() -> Non
     assert expected in text_of(sheet)
 
 
-def grid(sheet: Sheet, y: float, rows: list[tuple[list[str], ...]], closed: bool = True) -> float:
+def grid(
+    sheet: Sheet, y: float, rows: Sequence[tuple[list[str], ...]], closed: bool = True
+) -> float:
     """Rows of cells of several lines, framed by rules; without the lowest rule where not closed."""
     for row in rows:
         height = 14 * max(map(len, row)) + 6
