@@ -46,7 +46,7 @@ def parse_pdf(data: bytes) -> Parsed:
     notices = (*attached, *_lost(pages, len(read)))
     _refuse_unreadable(pages, len(read))
     remove_furniture(pages)
-    text, offsets, largest = _write(pages, entries)
+    text, offsets, largest = write_pages(pages, entries)
     if is_placeholder(title):
         title = "" if is_placeholder(largest) else largest
     return Parsed(title, text, offsets, {"pages": len(read)}, markdown=True, notices=notices)
@@ -77,7 +77,7 @@ def _lost(pages: Sequence[Page], count: int) -> Iterator[Notice]:
         yield Notice("damaged pages", f"{count - len(pages)} of {count} pages are damaged")
 
 
-def _write(
+def write_pages(
     pages: Sequence[Page], entries: Sequence[OutlineEntry]
 ) -> tuple[str, tuple[tuple[int, int], ...], str]:
     """The text, its pages, and the largest line of the first page."""

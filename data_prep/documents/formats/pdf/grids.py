@@ -119,8 +119,15 @@ def _text(pieces: Sequence[Piece]) -> str:
 def _is_rest(row: Sequence[str], rest: Sequence[str]) -> bool:
     """Whether the first row of a page is the rest of a row that the end of the page cut."""
     pairs = [(a, b) for a, b in zip(row, rest, strict=True) if b]
-    cut = all((a and a[-1] not in _ENDS) or b[:1].islower() for a, b in pairs)
-    return not rest[0] and cut
+    open_ends = [bool(a) and a[-1] not in _ENDS for a, _ in pairs]
+    if not rest[0]:
+        return all(
+            is_open or b[:1].islower() for is_open, (_, b) in zip(open_ends, pairs, strict=True)
+        )
+    return any(
+        is_open and b[:1].islower()
+        for is_open, (_, b) in zip(open_ends[1:], pairs[1:], strict=True)
+    )
 
 
 def _joined(row: Sequence[str], rest: Sequence[str]) -> list[str]:

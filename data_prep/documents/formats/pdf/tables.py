@@ -124,9 +124,6 @@ def _run(lines: Sequence[Line], is_free: Sequence[bool], start: int) -> int:
         if len(line.pieces) > 1:
             end, singles = at + 1, 0
             continue
-        if line.row and line.row == lines[at - 1].row:
-            end = at + 1
-            continue
         singles += 1
         if singles > _MAX_SINGLES or len(line.text) > _MAX_CELL:
             break
@@ -235,8 +232,6 @@ def _fill(table: Table, lines: Sequence[Line], page: int) -> None:
 
 def _goes_on(cells: Sequence[str], row: Sequence[str], above: Line, line: Line) -> bool:
     """Whether a line is the rest of the cells above it: text without a cell in the first column."""
-    if line.row and above.row:
-        return line.row == above.row
     tight = above.y - line.y < 1.45 * line.size
     filled = [at for at, cell in enumerate(cells) if cell]
     texts = not any(is_value(cells[at]) for at in filled)

@@ -50,7 +50,7 @@ class Grid:
                 middle = (self.xs[at] + self.xs[at + 1]) / 2
                 if at and not any(abs(x - self.xs[at]) < _NEAR for x in sides):
                     line.append(line[-1])
-                elif row and not any(x0 < middle < x1 for _, x0, x1 in above):
+                elif row and above and not any(x0 < middle < x1 for _, x0, x1 in above):
                     line.append(found[-1][at])
                 else:
                     line.append((row, at))
@@ -125,7 +125,9 @@ def _grid(level: list[Bar], upright: list[Bar]) -> Grid | None:
         return None
     left, right = min(bar[1] for bar in level), max(bar[2] for bar in level)
     xs = _distinct([left, *(bar[0] for bar in upright), right])
-    ys = _distinct([bar[0] for bar in level])
+    # a row that the end of a page cuts has no rule there
+    ends = min(bar[1] for bar in upright), max(bar[2] for bar in upright)
+    ys = _distinct([*(bar[0] for bar in level), *ends])
     if len(ys) < _MIN_LEVELS or len(xs) < 3:
         return None
     return Grid(xs, ys, level, upright)

@@ -42,7 +42,6 @@ class Line:
     pieces: list[Piece]
     left: float = 0.0
     right: float = 0.0
-    row: int = 0  # of the grid that is drawn around it; 0 where there is none
     leading: float = 0.0  # from line to line of a paragraph there; 0 where that cannot be told
 
     @property
