@@ -55,7 +55,7 @@ def test_front_matter_nested_without_end_is_refused_at_once(front: str) -> None:
     started = time.process_time()
     found = parse_bytes(f"{front}\n{_BODY}".encode(), "markdown")
     assert time.process_time() - started < 2
-    assert [notice.kind for notice in found.notices] == ["front matter unread"]
+    assert [notice.kind for notice in found.notices] == ["unreadable front matter"]
     assert _BODY in found.text
 
 

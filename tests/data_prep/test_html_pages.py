@@ -239,10 +239,18 @@ TAGS = [
 def test_any_soup_of_tags_keeps_its_words(parts: list[str]) -> None:
     body = "".join(f"{part}w{number} " for number, part in enumerate(parts))
     text = page(f"<main>{body}</main>{body}").text
-    outside = re.sub(r"```.*?```", "", text, flags=re.DOTALL)  # code keeps its blank lines
+    outside = re.sub(r"```.*?```", "code", text, flags=re.DOTALL)  # code keeps its blank lines
     assert "```" in outside or "\n\n\n" not in outside
     if "<nav>" not in parts:
         assert {f"w{number}" for number in range(len(parts))} <= set(re.findall(r"w\d+", text))
+
+
+def test_words_of_a_table_outside_its_cells_stand_before_it() -> None:
+    body = "<table>loose<tr>between<th>Part<th>Torque<tr><td>bolt<td>3 Nm<tbody>last</table>after"
+    text = page(f"<main>{body}</main>").text
+    assert text.index("loose") < text.index("Part: bolt\nTorque: 3 Nm") < text.index("after")
+    assert "between" in text
+    assert "last" in text
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="no shared cases")

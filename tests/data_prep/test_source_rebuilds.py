@@ -86,7 +86,7 @@ def test_new_chunking_stops_at_a_source_that_is_gone_and_says_the_ways_out(
         with pytest.raises(InputError, match=ways):
             ingest(other, second, corpus)
         assert other.corpora.live(corpus).generation == live
-        with pytest.raises(ConflictError, match="another chunker"):
+        with pytest.raises(ConflictError, match="another parser, chunker"):
             retry(other, corpus)
         remove_source(other, corpus, first)
         assert counts(ingest(other, second, corpus)) == (1, 0, 0, 0, 0)

@@ -6,7 +6,12 @@ from data_prep.documents.formats.html.elements.code import code_parts, is_listin
 from data_prep.documents.formats.html.elements.headings import heading_level
 from data_prep.documents.formats.html.elements.inline import formula, picture, raised
 from data_prep.documents.formats.html.elements.lists import Markers
-from data_prep.documents.formats.html.elements.tables import caption, data_rows, row_paragraphs
+from data_prep.documents.formats.html.elements.tables import (
+    caption,
+    data_rows,
+    row_paragraphs,
+    strays,
+)
 from data_prep.documents.formats.html.tree import Node
 from data_prep.documents.formats.html.writer import Writer, collapse
 
@@ -148,13 +153,19 @@ class Renderer:
         if rows is None:
             return False
         title = caption(node)
-        if title:
-            self.writer.end_block()
-            self.writer.text(self._cell(title))
+        loose: list[Node | str] = strays(node)
+        named: list[Node | str] = [title] if title else []
+        for before in (loose, named):
+            if before:
+                self.writer.end_block()
+                self.writer.text(self._flat(before))
         self.writer.rows(row_paragraphs(node, rows, self._cell))
         return True
 
     def _cell(self, cell: Node) -> str:
         """The text of a cell on one line; a table of data holds no other table."""
+        return self._flat(cell.children)
+
+    def _flat(self, items: list[Node | str]) -> str:
         inside = Renderer(self._left_out, Writer(flat=True))
-        return collapse(" ".join(inside.render(cell.children).blocks))
+        return collapse(" ".join(inside.render(items).blocks))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from data_prep.documents.formats.html.tree import Node
 from data_prep.documents.formats.tables.rows import paragraphs
@@ -10,6 +11,9 @@ _MAX_SPAN = 1000  # of the HTML standard
 _MAX_SPREAD = 50_000  # cells beyond those that a table has
 _LAYOUT = frozenset(("presentation", "none"))
 FIND = "openbook-find-header"  # attribute of tables whose first row may name the columns unmarked
+_SECTIONS = frozenset(("thead", "tbody", "tfoot"))
+_ROW = frozenset(("tr",))
+_PARTS = frozenset(("caption", "colgroup", "col", "td", "th", *_SECTIONS, *_ROW))
 _NOTES = frozenset(
     ("note", "tip", "warning", "caution", "important", "admonition", "admonitionblock", "colist")
 )
@@ -40,6 +44,22 @@ def data_rows(table: Node) -> list[Row] | None:
 
 def caption(table: Node) -> Node | None:
     return next((c for c in table.children if isinstance(c, Node) and c.tag == "caption"), None)
+
+
+def strays(table: Node) -> list[Node | str]:
+    """What stands in a table outside of its cells: browsers show it before the table."""
+    inside = [section for section in table.children if _is_one_of(section, _SECTIONS)]
+    rows = [row for place in (table, *inside) for row in place.children if _is_one_of(row, _ROW)]
+    return [
+        item
+        for place in (table, *inside, *rows)
+        for item in place.children
+        if not _is_one_of(item, _PARTS) and (isinstance(item, Node) or item.strip())
+    ]
+
+
+def _is_one_of(item: Node | str, tags: frozenset[str]) -> TypeGuard[Node]:
+    return isinstance(item, Node) and item.tag in tags
 
 
 def row_paragraphs(table: Node, rows: list[Row], read: Callable[[Node], str]) -> Iterator[str]:
