@@ -16,7 +16,7 @@ from cluster.errors import InputError
 from data_prep.chunking.cutter import Span
 from data_prep.documents.formats.notices import Notice
 
-# what pypdf, lxml and the Office libraries raise on damaged files beside their own errors
+# what pdfium, lxml and the Office libraries raise on damaged files beside their own errors
 FAULTS = (
     ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, OSError,
     RecursionError, SyntaxError, TypeError, ValueError, zlib.error,
